@@ -1,0 +1,32 @@
+#pragma once
+
+#include <span>
+
+#include "engine/guest.h"
+#include "engine/host.h"
+#include "engine/job.h"
+#include "engine/plan.h"
+#include "engine/storage/storage.h"
+#include "engine/store.h"
+
+namespace lodge {
+
+// Engine is everything a command works with, joined in main and handed down.
+struct Engine {
+    Engine(Host& h, const Actions& a, std::span<const GuestKind* const> k)
+        : host(h), actions(a), kinds(k), store(h), jobs(h, a), storages(h) {}
+
+    Host& host;
+    const Actions& actions;
+    std::span<const GuestKind* const> kinds;
+    Store store;
+    Jobs jobs;
+    Storages storages;
+};
+
+// engine/kinds.cc: one line a kind.
+std::span<const GuestKind* const> guest_kinds();
+// engine/actions.cc: one line a module's table of verbs.
+const Actions& all_actions();
+
+}  // namespace lodge

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/config.h"
+#include "engine/plan.h"
+#include "engine/values.h"
+
+namespace lodge {
+
+struct Engine;
+class GuestKind;
+
+// Guest is one guest as its configuration file says.
+struct Guest {
+    int id = 0;
+    const GuestKind* kind = nullptr;
+    std::string name;  // the config's name or hostname, else "VM 101" as that format does
+    Config config;
+};
+
+enum class GuestState { stopped, running, paused, suspended, starting, unknown };
+std::string_view guest_state_word(GuestState state);
+
+// Sighting is what is seen of a guest now, cheaply: no QMP, no waiting.
+struct Sighting {
+    GuestState state = GuestState::stopped;
+    pid_t pid = 0;
+    int64_t uptime = 0;            // seconds
+    int64_t memory_resident = 0;   // bytes on the host
+    int64_t memory_limit = 0;      // bytes the guest is given
+    double cpu_seconds = 0;        // used since its start
+    bool emulated = false;         // no KVM
+    std::vector<std::string> notes;  // "pending changes", "lock: backup", "left by job 7", …
+};
+
+// GuestKind is a kind of guest: what a virtual machine or a container can do. Each returns the plan
+// that would do it; the default answer is an Error(Exit::refused) in words.
+class GuestKind {
+  public:
+    virtual ~GuestKind() = default;
+    virtual std::string_view name() const = 0;    // "vm", "ct"
+    virtual std::string_view folder() const = 0;  // "qemu-server", "lxc"
+    virtual const Schema& schema() const = 0;
+    virtual Sighting look(Engine& engine, const Guest& guest) const = 0;
+
+    virtual Plan create(Engine& engine, int id, const Values& words) const;
+    virtual Plan start(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan shutdown(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan reboot(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan stop(Engine& engine, const Guest& guest, const Values& words) const;   // at once
+    virtual Plan reset(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan suspend(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan resume(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan set(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan destroy(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan clone(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan make_template(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan snapshot(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan rollback(Engine& engine, const Guest& guest, const Values& words) const;
+    virtual Plan delete_snapshot(Engine& engine, const Guest& guest, const Values& words) const;
+    // Attaches the terminal to the guest's console until the person leaves; the exit status.
+    virtual int console(Engine& engine, const Guest& guest, const Values& words) const;
+    // The command line or configuration that a start would use, copyable.
+    virtual std::string show_command(Engine& engine, const Guest& guest) const;
+};
+
+// All guests of all kinds, by id. A file that cannot be read at all is listed with a problem.
+std::vector<Guest> list_guests(Engine& engine);
+// By id ("101") or by name; throws Error(Exit::not_found), or Exit::usage when a name is not unique.
+Guest find_guest(Engine& engine, std::string_view id_or_name);
+// Reads the guest again.
+Guest load_guest(Engine& engine, int id);
+// "101 (web)": how every message names a guest.
+std::string guest_words(const Guest& guest);
+// Throws Error(Exit::refused) when the config's `protection` or `lock` forbids `verb`.
+void refuse_if_held(const Guest& guest, std::string_view verb, bool destroys = false);
+
+// <run>/guest/<id>: sockets, pid file; made by the start, gone after a reboot.
+std::string guest_run_folder(const Host& host, int id);
+// <state>/log/<id>: the guest's program's words and its serial console's scrollback.
+std::string guest_log_folder(const Host& host, int id);
+
+}  // namespace lodge

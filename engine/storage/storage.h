@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/plan.h"
+#include "engine/values.h"
+
+namespace lodge {
+
+class Host;
+
+// VolumeInfo is one volume: a disk image, an ISO, a backup, as its storage lists it.
+struct VolumeInfo {
+    std::string id;        // "local:101/vm-101-disk-0.qcow2", "local:iso/debian.iso"
+    std::string path;
+    std::string format;    // qcow2, raw, vmdk, iso, …
+    std::string content;   // images, iso, vztmpl, backup, snippets, import, rootdir
+    int owner = 0;         // guest id, 0 for none
+    int64_t size = 0;      // what the guest sees, bytes
+    int64_t used = 0;      // on the storage, bytes
+    std::string backing;   // volume id of the base of a linked clone
+};
+
+struct StorageSpace {
+    int64_t total = 0, used = 0, available = 0;  // bytes
+};
+
+// Storage is one entry of storage.cfg: a place for volumes. Each change is added to a plan.
+class Storage {
+  public:
+    Storage(std::string id, std::string type, Values options)
+        : id_(std::move(id)), type_(std::move(type)), options_(std::move(options)) {}
+    virtual ~Storage() = default;
+
+    const std::string& id() const { return id_; }
+    const std::string& type() const { return type_; }
+    const Values& options() const { return options_; }
+    bool holds(std::string_view content) const;  // the entry's content list
+    bool enabled() const { return !options_.flag("disable"); }
+
+    virtual StorageSpace space() const = 0;
+    virtual std::vector<VolumeInfo> list() const = 0;
+    // What the volume is; throws Error(Exit::not_found). `name` is the part after "storage:".
+    virtual VolumeInfo info(std::string_view name) const = 0;
+    // Where it lies, without looking whether it is there; throws Error for a bad name ("..").
+    virtual std::string path(std::string_view name) const = 0;
+
+    // Adds steps that make a new volume; returns its id. Formats: "raw", "qcow2". Undone when the
+    // plan fails; refused up front when there is not enough space for what it takes at once.
+    virtual std::string plan_allocate(Plan& plan, int guest, int64_t bytes, std::string_view format,
+                                      std::string_view name_hint = {}) const = 0;
+    // Adds steps that copy or convert any image file into a new volume; returns its id.
+    virtual std::string plan_import(Plan& plan, int guest, const std::string& source,
+                                    std::string_view source_format,
+                                    std::string_view format) const = 0;
+    // Adds steps that make a copy-on-write child of a template's base volume; returns its id.
+    virtual std::string plan_linked_clone(Plan& plan, int guest, const VolumeInfo& base) const = 0;
+    // Adds steps that turn a disk into a base volume (read-only, "base-…"); returns its new id.
+    virtual std::string plan_make_base(Plan& plan, const VolumeInfo& disk) const = 0;
+    virtual void plan_resize(Plan& plan, const VolumeInfo& disk, int64_t bytes) const = 0;
+    virtual void plan_delete(Plan& plan, const VolumeInfo& volume) const = 0;
+    // Snapshots of a volume that no guest has open (an offline guest).
+    virtual bool can_snapshot(const VolumeInfo& volume) const = 0;
+    virtual void plan_snapshot(Plan& plan, const VolumeInfo& disk, std::string_view name) const = 0;
+    virtual void plan_rollback(Plan& plan, const VolumeInfo& disk, std::string_view name) const = 0;
+    virtual void plan_delete_snapshot(Plan& plan, const VolumeInfo& disk,
+                                      std::string_view name) const = 0;
+
+  private:
+    std::string id_, type_;
+    Values options_;
+};
+
+// Storages is storage.cfg, read when first asked. Without a file there is one entry: `local`, a
+// folder storage at <state>, which also stands when the file does not name it.
+class Storages {
+  public:
+    explicit Storages(const Host& host) : host_(host) {}
+    ~Storages();
+    const std::vector<std::unique_ptr<Storage>>& all();
+    const Storage& get(std::string_view id);  // throws Error(Exit::not_found), names those there are
+    // By volume id "storage:name" or an absolute path (then: a VolumeInfo of that file, id = path).
+    VolumeInfo info(std::string_view volume);
+    // The first enabled storage that holds `content` and can take new volumes; "" asks for images.
+    const Storage& default_for(std::string_view content);
+    // Lines of storage.cfg that could not be taken, in words.
+    const std::vector<std::string>& problems();
+    void forget();  // read again next time
+
+  private:
+    void load();
+    const Host& host_;
+    bool loaded_ = false;
+    std::vector<std::unique_ptr<Storage>> all_;
+    std::vector<std::string> problems_;
+};
+
+// The verbs of storage (image-create, image-convert, image-resize, …).
+std::span<const ActionKind> storage_actions();
+
+// What qemu-img says of an image file, read with `qemu-img info --output=json`; format "" probes.
+// Throws Error. A file that a person brings is probed only here; a guest's disk never is.
+struct ImageInfo {
+    std::string format;
+    int64_t size = 0, used = 0;
+    std::string backing;              // file name as written in the image
+    std::vector<std::string> snapshots;
+};
+ImageInfo image_info(const Host& host, const std::string& path, std::string_view format = {});
+
+}  // namespace lodge
