@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# Sourced by tui/start and tests/run: what both need before they build. Prints on stderr only, so
+# that the output of `tui/start guest list --json` stays a program's.
+
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$(basename "$0"): $*"; exit 1; }
+
+# packages_missing WHEN…: prints "package | why" for what packages.txt wants and dpkg has not.
+packages_missing() {
+    local have choice package when why found
+    have=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null)
+    while IFS='|' read -r package when why; do
+        [[ -z ${package// /} || $package == \#* ]] && continue
+        [[ " $* " == *" ${when// /} "* ]] || continue
+        found=
+        for choice in ${package//\// }; do
+            [[ $'\n'$have$'\n' == *$'\n'"$choice installed"$'\n'* ]] && found=yes
+        done
+        [[ -n $found ]] || printf '%s |%s\n' "${package%% *}" "$why"
+    done <"$top/tui/packages.txt"
+}
+
+# as_root COMMAND…: runs it as root, by sudo when we are someone else.
+as_root() {
+    if [[ $(id -u) == 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "cannot run '$*': it needs root, and there is no sudo here. Run it as root, then again:" \
+            "$0"
+    fi
+}
+
+# install_missing WHEN…: installs with apt what is missing. When nothing is, it needs neither root
+# nor network.
+install_missing() {
+    command -v dpkg-query >/dev/null ||
+        die "this is not Debian: install what tui/packages.txt lists, then build with cmake"
+    local missing
+    missing=$(packages_missing "$@")
+    [[ -n $missing ]] || return 0
+    say "Lodge needs these packages of Debian, which apt will install now:"
+    say "$(sed 's/^/    /' <<<"$missing" | column -t -s '|' 2>/dev/null || cat <<<"$missing")"
+    local names=()
+    mapfile -t names < <(sed 's/ |.*//' <<<"$missing")
+    # A dead third-party source must not stop what Debian's own can give: apt-get install tells.
+    as_root apt-get update -qq >&2 || say "apt-get update did not fully succeed; going on with what apt knows"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Dpkg::Use-Pty=0 "${names[@]}" >&2 </dev/null ||
+        die "apt could not install what is named above"
+}
+
+# As root, Lodge runs QEMU as this user. Same name, home and shell as tui/packaging/sysusers.conf.
+ensure_guest_user() {
+    [[ $(id -u) == 0 ]] || return 0
+    getent passwd lodge-guest >/dev/null && return 0
+    say "Making the system user lodge-guest: virtual machines run as it, never as root"
+    useradd --system --user-group --no-create-home --home-dir /var/lib/lodge \
+        --shell /usr/sbin/nologin --comment "Guests of Lodge" lodge-guest
+}
+
+# One compiler takes up to about 1 GB.
+build_jobs() {
+    local cores memory
+    cores=$(nproc)
+    memory=$(awk '/^MemAvailable/ {print int($2 / 1000000)}' /proc/meminfo)
+    ((memory > 0)) || memory=1
+    echo $((cores < memory ? cores : memory))
+}
+
+# configure FOLDER OPTIONS…: once; ninja calls cmake again when a CMakeLists.txt changes. A folder
+# that was made for another place (a moved clone) or with other options starts afresh.
+configure() {
+    local folder=$1 stamp
+    shift
+    stamp="$top $*"
+    [[ -f $folder/build.ninja && $(cat "$folder/.configured" 2>/dev/null) == "$stamp" ]] && return 0
+    local log=$folder/configure.log
+    mkdir -p "$folder"
+    cmake --fresh -G Ninja -S "$top" -B "$folder" "$@" >"$log" 2>&1 || {
+        cat "$log" >&2
+        die "cmake could not configure $folder"
+    }
+    printf '%s\n' "$stamp" >"$folder/.configured"
+}
