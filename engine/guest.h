@@ -14,6 +14,7 @@ namespace lodge {
 
 struct Engine;
 class GuestKind;
+class Host;
 
 // Guest is one guest as its configuration file says.
 struct Guest {

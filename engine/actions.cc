@@ -1,0 +1,19 @@
+#include "engine/engine.h"
+#include "engine/vm/vm.h"
+
+namespace lodge {
+
+const Actions& all_actions() {
+    static const Actions actions({
+        file_actions(),
+        storage_actions(),
+        vm_create_actions(),
+        vm_change_actions(),
+        vm_life_actions(),
+        vm_snapshot_actions(),
+        cloudinit_actions(),
+    });
+    return actions;
+}
+
+}  // namespace lodge

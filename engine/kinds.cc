@@ -1,0 +1,14 @@
+#include "engine/engine.h"
+#include "engine/vm/vm.h"
+
+namespace lodge {
+
+std::span<const GuestKind* const> guest_kinds() {
+    static const VmKind vm;
+    static const GuestKind* const kinds[] = {
+        &vm,
+    };
+    return kinds;
+}
+
+}  // namespace lodge
