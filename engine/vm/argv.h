@@ -55,6 +55,12 @@ struct Helper {
     std::string socket;  // is there when it is ready
 };
 
+// The block graph of a disk "scsi0": the device's drive= is the format node "fmt-scsi0" (qcow2, raw),
+// under it the throttle filter "drive-scsi0" (group object "throttle-scsi0", always there, so that
+// limits can be changed while it runs), under that the protocol node "file-scsi0". The format node is
+// on top because QEMU makes internal snapshots and resizes only at a node that no other node uses
+// ("Need a root block node", blockdev.c).
+
 // VmCommand is how a virtual machine would be started: argv and what goes with it.
 struct VmCommand {
     std::vector<std::string> argv;
