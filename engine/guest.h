@@ -41,6 +41,24 @@ struct Sighting {
 
 // GuestKind is a kind of guest: what a virtual machine or a container can do. Each returns the plan
 // that would do it; the default answer is an Error(Exit::refused) in words.
+//
+// The names in `words`, all optional unless said otherwise:
+//   create           values: list of "key=value" as the configuration writes them; import: a disk
+//                    image or OVA to begin with; storage; format; start: 1
+//   shutdown         timeout: seconds; force: 1 stops it when the time is over
+//   reboot           timeout: seconds
+//   stop             timeout: seconds until it is killed; force: 1 kills it at once
+//   suspend          to-disk: 1; storage: where the RAM goes
+//   set              values: list of "key=value"; delete: list of keys; revert: list of keys whose
+//                    pending change is dropped ("all" for all); next-start: 1 leaves it pending;
+//                    digest: refuses when the file has another one
+//   destroy          keep-disks: 1; force: 1 stops a running one first
+//   clone            id: of the new one, else the lowest free; name; full: 1; storage; format;
+//                    snapshot: the state to clone
+//   snapshot         name (needed); ram: 1; description
+//   rollback         name (needed); start: 1
+//   delete_snapshot  name (needed); force: 1 drops the section even when a disk's part fails
+//   console          serial: 0…3; lines: how many of the last ones are shown first
 class GuestKind {
   public:
     virtual ~GuestKind() = default;
