@@ -37,8 +37,8 @@ struct Loop::Source::Entry {
     static int ready(sd_event_source*, int, uint32_t events, void* self) {
         auto& entry = *static_cast<Entry*>(self);
         return guarded(entry, [&] {
-            const auto call = entry.io;
-            call(events);
+            const auto copy = entry.io;
+            copy(events);
         });
     }
     static int due(sd_event_source* source, uint64_t was_due, void* self) {
@@ -52,15 +52,15 @@ struct Loop::Source::Entry {
             sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         }
         return guarded(entry, [&] {
-            const auto call = entry.call;
-            call();
+            const auto copy = entry.call;
+            copy();
         });
     }
     static int signalled(sd_event_source*, const signalfd_siginfo*, void* self) {
         auto& entry = *static_cast<Entry*>(self);
         return guarded(entry, [&] {
-            const auto call = entry.call;
-            call();
+            const auto copy = entry.call;
+            copy();
         });
     }
     static int changed(sd_event_source*, const inotify_event*, void* self) {
@@ -68,7 +68,9 @@ struct Loop::Source::Entry {
     }
 };
 
-void Loop::Source::Delete::operator()(Entry* entry) const { delete entry; }
+void Loop::Source::Delete::operator()(Entry* entry) const {
+    delete entry;
+}
 
 namespace {
 
@@ -139,8 +141,8 @@ Loop::Source Loop::on_change(const char* path, uint32_t mask, std::function<void
     result.entry_.reset(new Source::Entry);
     result.entry_->loop = this;
     result.entry_->call = std::move(call);
-    check(sd_event_add_inotify(handle(), &result.entry_->source, path, mask,
-                               Source::Entry::changed, result.entry_.get()),
+    check(sd_event_add_inotify(handle(), &result.entry_->source, path, mask, Source::Entry::changed,
+                               result.entry_.get()),
           "cannot watch a file");
     return result;
 }
@@ -155,11 +157,13 @@ int Loop::run() {
     return *code_;
 }
 
-void Loop::stop(int code) { code_ = code; }
+void Loop::stop(int code) {
+    code_ = code;
+}
 
 bool Loop::run_once(Duration patience) {
-    const int handled = sd_event_run(
-        handle(), static_cast<uint64_t>(std::max<int64_t>(patience.count(), 0)));
+    const int handled =
+        sd_event_run(handle(), static_cast<uint64_t>(std::max<int64_t>(patience.count(), 0)));
     rethrow();
     check(handled, "the event loop failed");
     return handled > 0;

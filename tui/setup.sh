@@ -44,14 +44,32 @@ install_missing() {
     missing=$(packages_missing "$@")
     [[ -n $missing ]] || return 0
     say "Lodge needs these packages of Debian, which apt will install now:"
-    say "$(sed 's/^/    /' <<<"$missing" | column -t -s '|' 2>/dev/null || cat <<<"$missing")"
-    local names=()
-    mapfile -t names < <(sed 's/ |.*//' <<<"$missing")
+    local names=() name why
+    while IFS='|' read -r name why; do
+        names+=("${name// /}")
+        say "$(printf '    %-19s %s' "${name// /}" "$why")"
+    done <<<"$missing"
     # A dead third-party source must not stop what Debian's own can give: apt-get install tells.
-    as_root apt-get update -qq >&2 || say "apt-get update did not fully succeed; going on with what apt knows"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        -o Dpkg::Use-Pty=0 "${names[@]}" >&2 </dev/null ||
-        die "apt could not install what is named above"
+    as_root apt-get update -qq >&2 ||
+        say "apt-get update did not fully succeed; going on with what apt knows"
+    local log=$top/build/apt.log
+    mkdir -p "$top/build"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+        -o Dpkg::Use-Pty=0 "${names[@]}" </dev/null 2>&1 | tee "$log" | count_packages || {
+        tail -n 30 "$log" >&2
+        die "apt could not install what is named above; all it said is in $log"
+    }
+}
+
+# One line that counts on a terminal, in the place of some hundred.
+count_packages() {
+    local line count=0
+    while IFS= read -r line; do
+        [[ $line == "Setting up "* ]] || continue
+        count=$((count + 1))
+        [[ ! -t 2 ]] || printf '\r    %d packages are set up ' "$count" >&2
+    done
+    [[ -t 2 ]] && printf '\n' >&2 || say "    $count packages are set up"
 }
 
 # As root, Lodge runs QEMU as this user. Same name, home and shell as tui/packaging/sysusers.conf.
