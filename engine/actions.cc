@@ -6,6 +6,7 @@ namespace lodge {
 const Actions& all_actions() {
     static const Actions actions({
         file_actions(),
+        job_actions(),
         storage_actions(),
         vm_create_actions(),
         vm_change_actions(),

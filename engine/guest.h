@@ -22,6 +22,7 @@ struct Guest {
     const GuestKind* kind = nullptr;
     std::string name;  // the config's name or hostname, else "VM 101" as that format does
     Config config;
+    std::string unreadable;  // why its file cannot be read at all; "" when it can
 };
 
 enum class GuestState { stopped, running, paused, suspended, starting, unknown };

@@ -67,17 +67,25 @@ class Jobs {
     JobRecord load(int number) const;          // throws Error(Exit::not_found)
     std::vector<JobRecord> list() const;       // newest first
     void cancel(int number) const;             // asks it to stop and undo; throws when not running
-    // The undo of what an interrupted job has begun. Throws when there is nothing to clean.
+    // The undo of what an interrupted job has begun; its last step marks the job as cleaned. Throws
+    // when there is nothing to clean.
     Plan clean(int number) const;
     void mark_cleaned(int number) const;
+    // The unfinished job that works on a guest now, or the interrupted one whose leftovers are
+    // there; nullopt when there is none. Looks at the newest 50 jobs.
+    std::optional<JobRecord> of_guest(int guest) const;
     void prune(size_t keep) const;             // removes the oldest ended jobs
 
   private:
     std::string folder(int number) const;
     int make_folder() const;
+    [[noreturn]] void run_as_job(Engine& engine, const Plan& plan, int number, int ready);
 
     const Host& host_;
     const Actions& actions_;
 };
+
+// The verbs of jobs: "job-cleaned" number.
+std::span<const ActionKind> job_actions();
 
 }  // namespace lodge
