@@ -59,17 +59,13 @@ constexpr Field checked(std::string_view key, std::string_view fallback,
 
 constexpr Field property(std::string_view key, std::span<const Field> parts,
                          std::string_view help) {
-    return {.key = key,
-            .type = ValueType::property,
-            .fallback = {},
-            .help = help,
-            .parts = parts};
+    return {.key = key, .type = ValueType::property, .fallback = {}, .help = help, .parts = parts};
 }
 
 // A part that is only another name of the part `target`.
 constexpr Field renamed(std::string_view key, std::string_view target) {
-    return {.key = key, .fallback = {}, .help = "Another name, read but not written.",
-            .alias = target};
+    return {
+        .key = key, .fallback = {}, .help = "Another name, read but not written.", .alias = target};
 }
 
 constexpr Field bare(Field field) {
