@@ -23,7 +23,6 @@ std::string wwn(std::string_view value);         // 0x and 16 hex digits
 std::string cpu_list(std::string_view value);    // 0,5,8-11
 std::string range_list(std::string_view value);  // 0-3;8
 std::string vlan_list(std::string_view value);   // 10;20-30
-std::string port(std::string_view value);        // 1…65535
 
 // Network
 std::string ipv4(std::string_view value);
