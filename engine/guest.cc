@@ -103,26 +103,25 @@ std::string GuestKind::show_command(Engine&, const Guest&) const {
     cannot(*this, "show a command line");
 }
 
+Guest read_guest_leniently(Engine& engine, const GuestKind& kind, int id) {
+    try {
+        return read_guest(engine, kind, id);
+    } catch (const Error& trouble) {
+        Guest guest;
+        guest.id = id;
+        guest.kind = &kind;
+        guest.name = std::string(kind.name()) + " " + std::to_string(id);
+        guest.config = Config::parse("", kind.schema(), engine.store.path(kind.folder(), id));
+        guest.unreadable = trouble.what();
+        return guest;
+    }
+}
+
 std::vector<Guest> list_guests(Engine& engine) {
     std::vector<Guest> guests;
-    for (const GuestKind* kind : engine.kinds) {
-        for (const int id : engine.store.ids(kind->folder())) {
-            try {
-                guests.push_back(read_guest(engine, *kind, id));
-            } catch (const Error& trouble) {
-                // Removed since it was listed: gone. Unreadable: listed with the reason.
-                if (trouble.exit() == Exit::not_found) continue;
-                Guest guest;
-                guest.id = id;
-                guest.kind = kind;
-                guest.name = std::string(kind->name()) + " " + std::to_string(id);
-                guest.config =
-                    Config::parse("", kind->schema(), engine.store.path(kind->folder(), id));
-                guest.unreadable = trouble.what();
-                guests.push_back(std::move(guest));
-            }
-        }
-    }
+    for (const GuestKind* kind : engine.kinds)
+        for (const int id : engine.store.ids(kind->folder()))
+            guests.push_back(read_guest_leniently(engine, *kind, id));
     std::sort(guests.begin(), guests.end(),
               [](const Guest& a, const Guest& b) { return a.id < b.id; });
     return guests;

@@ -32,11 +32,11 @@ std::string_view guest_state_word(GuestState state);
 struct Sighting {
     GuestState state = GuestState::stopped;
     pid_t pid = 0;
-    int64_t uptime = 0;            // seconds
-    int64_t memory_resident = 0;   // bytes on the host
-    int64_t memory_limit = 0;      // bytes the guest is given
-    double cpu_seconds = 0;        // used since its start
-    bool emulated = false;         // no KVM
+    int64_t uptime = 0;              // seconds
+    int64_t memory_resident = 0;     // bytes on the host
+    int64_t memory_limit = 0;        // bytes the guest is given
+    double cpu_seconds = 0;          // used since its start
+    bool emulated = false;           // no KVM
     std::vector<std::string> notes;  // "pending changes", "lock: backup", "left by job 7", …
 };
 
@@ -72,7 +72,7 @@ class GuestKind {
     virtual Plan start(Engine& engine, const Guest& guest, const Values& words) const;
     virtual Plan shutdown(Engine& engine, const Guest& guest, const Values& words) const;
     virtual Plan reboot(Engine& engine, const Guest& guest, const Values& words) const;
-    virtual Plan stop(Engine& engine, const Guest& guest, const Values& words) const;   // at once
+    virtual Plan stop(Engine& engine, const Guest& guest, const Values& words) const;  // at once
     virtual Plan reset(Engine& engine, const Guest& guest, const Values& words) const;
     virtual Plan suspend(Engine& engine, const Guest& guest, const Values& words) const;
     virtual Plan resume(Engine& engine, const Guest& guest, const Values& words) const;
@@ -91,8 +91,11 @@ class GuestKind {
 
 // All guests of all kinds, by id. A file that cannot be read at all is listed with a problem.
 std::vector<Guest> list_guests(Engine& engine);
-// By id ("101") or by name; throws Error(Exit::not_found), or Exit::usage when a name is not unique.
+// By id ("101") or by name; throws Error(Exit::not_found), or Exit::usage when a name is not
+// unique.
 Guest find_guest(Engine& engine, std::string_view id_or_name);
+// Reads one guest of a kind; a file that cannot be read gives a Guest with `unreadable` set.
+Guest read_guest_leniently(Engine& engine, const GuestKind& kind, int id);
 // Reads the guest again.
 Guest load_guest(Engine& engine, int id);
 // "101 (web)": how every message names a guest.

@@ -285,87 +285,98 @@ std::vector<JobRecord> Jobs::list() const {
     std::vector<JobRecord> records;
     auto all = numbers();
     for (auto number = all.rbegin(); number != all.rend(); ++number) {
+        if (auto record = load_leniently(*number)) records.push_back(std::move(*record));
+        return records;
+    }
+
+    std::optional<JobRecord> Jobs::of_guest(int guest) const {
+        auto all = numbers();
+        size_t looked = 0;
+        for (auto number = all.rbegin(); number != all.rend() && looked < 50; ++number, ++looked) {
+            auto record = unfinished(*number);
+            if (!record) continue;
+            const auto& guests = record->plan.guests;
+            if (std::find(guests.begin(), guests.end(), guest) != guests.end()) return record;
+        }
+        return std::nullopt;
+    }
+
+    std::optional<JobRecord> Jobs::unfinished(int number) const {
+        // The end of the events file tells most jobs apart without reading the plan.
+        if (JobReader::has_ended(folder(number) + "/events")) return std::nullopt;
+        auto record = load_leniently(number);
+        if (record && record->ended != 0) return std::nullopt;
+        return record;
+    }
+
+    // Removed meanwhile: no job. A plan that cannot be read: an interrupted job that says so.
+    std::optional<JobRecord> Jobs::load_leniently(int number) const {
         try {
-            records.push_back(load(*number));
+            return load(number);
         } catch (const Error& trouble) {
+            if (trouble.exit() == Exit::not_found) return std::nullopt;
             JobRecord broken;
-            broken.number = *number;
+            broken.number = number;
             broken.state = JobState::interrupted;
             broken.error = trouble.what();
-            records.push_back(std::move(broken));
+            return broken;
         }
     }
-    return records;
-}
 
-std::optional<JobRecord> Jobs::of_guest(int guest) const {
-    auto all = numbers();
-    size_t looked = 0;
-    for (auto number = all.rbegin(); number != all.rend() && looked < 50; ++number, ++looked) {
-        // The end of the events file tells most jobs apart without reading the plan.
-        if (JobReader::has_ended(folder(*number) + "/events")) continue;
-        const JobRecord record = load(*number);
-        const auto& guests = record.plan.guests;
-        if (record.ended == 0 && std::find(guests.begin(), guests.end(), guest) != guests.end())
-            return record;
+    void Jobs::cancel(int number) const {
+        const JobRecord record = load(number);
+        const Fd process = record.process ? open_process(host_, *record.process) : Fd();
+        if (record.state != JobState::running || !process || !signal_process(process, SIGINT))
+            fail(Exit::refused, "cannot cancel job {} ({}): it is {}", number, record.plan.title,
+                 job_state_word(record.state));
     }
-    return std::nullopt;
-}
 
-void Jobs::cancel(int number) const {
-    const JobRecord record = load(number);
-    const Fd process = record.process ? open_process(host_, *record.process) : Fd();
-    if (record.state != JobState::running || !process || !signal_process(process, SIGINT))
-        fail(Exit::refused, "cannot cancel job {} ({}): it is {}", number, record.plan.title,
-             job_state_word(record.state));
-}
-
-Plan Jobs::clean(int number) const {
-    const JobRecord record = load(number);
-    if (record.state != JobState::interrupted)
-        fail(Exit::refused, "nothing to clean: job {} ({}) is {}", number, record.plan.title,
-             job_state_word(record.state));
-    Plan plan;
-    plan.title = fmt::format("clean what job {} ({}) left", number, record.plan.title);
-    plan.guests = record.plan.guests;
-    for (size_t i = std::min(record.steps_begun, record.plan.steps.size()); i-- > 0;)
-        if (const Step& step = record.plan.steps[i]; step.undo)
-            plan.step("take back: " + step.why, *step.undo);
-    plan.step("remember that job " + std::to_string(number) + " is cleaned",
-              {"job-cleaned", {{"number", number}}});
-    plan.afterwards = fmt::format("what job {} had begun is taken back", number);
-    return plan;
-}
-
-void Jobs::mark_cleaned(int number) const {
-    JobLog(folder(number) + "/events", host_).end(JobState::cleaned, Exit::failed, "");
-}
-
-void Jobs::prune(size_t keep) const {
-    const auto all = numbers();
-    if (all.size() <= keep) return;
-    for (size_t i = 0; i < all.size() - keep; ++i) {
-        if (!JobReader::has_ended(folder(all[i]) + "/events")) continue;
-        std::error_code trouble;
-        std::filesystem::remove_all(folder(all[i]), trouble);
+    Plan Jobs::clean(int number) const {
+        const JobRecord record = load(number);
+        if (record.state != JobState::interrupted)
+            fail(Exit::refused, "nothing to clean: job {} ({}) is {}", number, record.plan.title,
+                 job_state_word(record.state));
+        Plan plan;
+        plan.title = fmt::format("clean what job {} ({}) left", number, record.plan.title);
+        plan.guests = record.plan.guests;
+        for (size_t i = std::min(record.steps_begun, record.plan.steps.size()); i-- > 0;)
+            if (const Step& step = record.plan.steps[i]; step.undo)
+                plan.step("take back: " + step.why, *step.undo);
+        plan.step("remember that job " + std::to_string(number) + " is cleaned",
+                  {"job-cleaned", {{"number", number}}});
+        plan.afterwards = fmt::format("what job {} had begun is taken back", number);
+        return plan;
     }
-}
 
-namespace {
+    void Jobs::mark_cleaned(int number) const {
+        JobLog(folder(number) + "/events", host_).end(JobState::cleaned, Exit::failed, "");
+    }
 
-void mark_job_cleaned(Work& work, const Values& on) {
-    work.engine().jobs.mark_cleaned(static_cast<int>(on.integer("number")));
-}
-std::string mark_job_cleaned_shell(const Values& on) {
-    return "# lodge job " + on.text("number") + " is marked as cleaned";
-}
+    void Jobs::prune(size_t keep) const {
+        const auto all = numbers();
+        if (all.size() <= keep) return;
+        for (size_t i = 0; i < all.size() - keep; ++i) {
+            if (!JobReader::has_ended(folder(all[i]) + "/events")) continue;
+            std::error_code trouble;
+            std::filesystem::remove_all(folder(all[i]), trouble);
+        }
+    }
 
-constexpr ActionKind kinds[] = {{"job-cleaned", mark_job_cleaned, mark_job_cleaned_shell}};
+    namespace {
 
-}  // namespace
+    void mark_job_cleaned(Work& work, const Values& on) {
+        work.engine().jobs.mark_cleaned(static_cast<int>(on.integer("number")));
+    }
+    std::string mark_job_cleaned_shell(const Values& on) {
+        return "# lodge job " + on.text("number") + " is marked as cleaned";
+    }
 
-std::span<const ActionKind> job_actions() {
-    return kinds;
-}
+    constexpr ActionKind kinds[] = {{"job-cleaned", mark_job_cleaned, mark_job_cleaned_shell}};
+
+    }  // namespace
+
+    std::span<const ActionKind> job_actions() {
+        return kinds;
+    }
 
 }  // namespace lodge

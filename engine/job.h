@@ -31,7 +31,7 @@ struct JobRecord {
     size_t steps_begun = 0, steps_done = 0;
     int64_t done = 0, total = 0;  // progress of the present step; total 0: not known
     std::string unit;
-    std::string error;            // why it failed
+    std::string error;  // why it failed
     Exit exit = Exit::ok;
     std::vector<std::string> log;
     std::optional<ProcessId> process;
@@ -54,8 +54,8 @@ class Jobs {
     // Starts the plan in a process of its own; returns the job's number. The process takes the
     // locks of the plan's guests first; when one is held the job fails with Exit::busy.
     int start(Engine& engine, const Plan& plan);
-    // Tells what happens until the job ends; returns its record. `cancel_wanted` is asked after each
-    // signal or event; when it says true the job is cancelled once.
+    // Tells what happens until the job ends; returns its record. `cancel_wanted` is asked after
+    // each signal or event; when it says true the job is cancelled once.
     JobRecord follow(int number, const std::function<void(const JobEvent&)>& tell,
                      const std::function<bool()>& cancel_wanted = {});
     // Carries the plan out here and now, without a job's folder (tests, and the way the job's
@@ -63,10 +63,10 @@ class Jobs {
     void run_here(Engine& engine, const Plan& plan,
                   const std::function<void(const JobEvent&)>& tell = {});
 
-    std::vector<int> numbers() const;          // ascending
-    JobRecord load(int number) const;          // throws Error(Exit::not_found)
-    std::vector<JobRecord> list() const;       // newest first
-    void cancel(int number) const;             // asks it to stop and undo; throws when not running
+    std::vector<int> numbers() const;     // ascending
+    JobRecord load(int number) const;     // throws Error(Exit::not_found)
+    std::vector<JobRecord> list() const;  // newest first
+    void cancel(int number) const;        // asks it to stop and undo; throws when not running
     // The undo of what an interrupted job has begun; its last step marks the job as cleaned. Throws
     // when there is nothing to clean.
     Plan clean(int number) const;
@@ -74,10 +74,13 @@ class Jobs {
     // The unfinished job that works on a guest now, or the interrupted one whose leftovers are
     // there; nullopt when there is none. Looks at the newest 50 jobs.
     std::optional<JobRecord> of_guest(int guest) const;
-    void prune(size_t keep) const;             // removes the oldest ended jobs
+    // The job when it has not ended (it runs, or was interrupted); cheap for those that have.
+    std::optional<JobRecord> unfinished(int number) const;
+    void prune(size_t keep) const;  // removes the oldest ended jobs
 
   private:
     std::string folder(int number) const;
+    std::optional<JobRecord> load_leniently(int number) const;
     int make_folder() const;
     [[noreturn]] void run_as_job(Engine& engine, const Plan& plan, int number, int ready);
 
