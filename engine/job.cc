@@ -252,11 +252,12 @@ JobRecord Jobs::follow(int number, const std::function<void(const JobEvent&)>& t
         if (record.ended != 0 || gone) return load(number);
         pollfd polls[2] = {{watch.get(), POLLIN, 0}, {process.get(), POLLIN, 0}};
         // A signal between the question and the wait would be missed for this long at most.
-        ::poll(polls, 2, cancel_wanted && !asked ? 250 : 5000);
+        ::poll(polls, 2, cancel_wanted ? 250 : 5000);
         char buffer[4096];
         while (::read(watch.get(), buffer, sizeof buffer) > 0) {
         }
-        if (!asked && cancel_wanted && cancel_wanted()) {
+        // Asked on after it said yes: it may throw to leave the job alone.
+        if (cancel_wanted && cancel_wanted() && !asked) {
             asked = true;
             if (process) signal_process(process, SIGINT);
         }
@@ -286,97 +287,98 @@ std::vector<JobRecord> Jobs::list() const {
     auto all = numbers();
     for (auto number = all.rbegin(); number != all.rend(); ++number) {
         if (auto record = load_leniently(*number)) records.push_back(std::move(*record));
-        return records;
     }
+    return records;
+}
 
-    std::optional<JobRecord> Jobs::of_guest(int guest) const {
-        auto all = numbers();
-        size_t looked = 0;
-        for (auto number = all.rbegin(); number != all.rend() && looked < 50; ++number, ++looked) {
-            auto record = unfinished(*number);
-            if (!record) continue;
-            const auto& guests = record->plan.guests;
-            if (std::find(guests.begin(), guests.end(), guest) != guests.end()) return record;
-        }
-        return std::nullopt;
+std::optional<JobRecord> Jobs::of_guest(int guest) const {
+    auto all = numbers();
+    size_t looked = 0;
+    for (auto number = all.rbegin(); number != all.rend() && looked < 50; ++number, ++looked) {
+        auto record = unfinished(*number);
+        if (!record) continue;
+        const auto& guests = record->plan.guests;
+        if (std::find(guests.begin(), guests.end(), guest) != guests.end()) return record;
     }
+    return std::nullopt;
+}
 
-    std::optional<JobRecord> Jobs::unfinished(int number) const {
-        // The end of the events file tells most jobs apart without reading the plan.
-        if (JobReader::has_ended(folder(number) + "/events")) return std::nullopt;
-        auto record = load_leniently(number);
-        if (record && record->ended != 0) return std::nullopt;
-        return record;
+std::optional<JobRecord> Jobs::unfinished(int number) const {
+    // The end of the events file tells most jobs apart without reading the plan.
+    if (JobReader::has_ended(folder(number) + "/events")) return std::nullopt;
+    auto record = load_leniently(number);
+    if (record && record->ended != 0) return std::nullopt;
+    return record;
+}
+
+// Removed meanwhile: no job. A plan that cannot be read: an interrupted job that says so.
+std::optional<JobRecord> Jobs::load_leniently(int number) const {
+    try {
+        return load(number);
+    } catch (const Error& trouble) {
+        if (trouble.exit() == Exit::not_found) return std::nullopt;
+        JobRecord broken;
+        broken.number = number;
+        broken.state = JobState::interrupted;
+        broken.error = trouble.what();
+        return broken;
     }
+}
 
-    // Removed meanwhile: no job. A plan that cannot be read: an interrupted job that says so.
-    std::optional<JobRecord> Jobs::load_leniently(int number) const {
-        try {
-            return load(number);
-        } catch (const Error& trouble) {
-            if (trouble.exit() == Exit::not_found) return std::nullopt;
-            JobRecord broken;
-            broken.number = number;
-            broken.state = JobState::interrupted;
-            broken.error = trouble.what();
-            return broken;
-        }
+void Jobs::cancel(int number) const {
+    const JobRecord record = load(number);
+    const Fd process = record.process ? open_process(host_, *record.process) : Fd();
+    if (record.state != JobState::running || !process || !signal_process(process, SIGINT))
+        fail(Exit::refused, "cannot cancel job {} ({}): it is {}", number, record.plan.title,
+             job_state_word(record.state));
+}
+
+Plan Jobs::clean(int number) const {
+    const JobRecord record = load(number);
+    if (record.state != JobState::interrupted)
+        fail(Exit::refused, "nothing to clean: job {} ({}) is {}", number, record.plan.title,
+             job_state_word(record.state));
+    Plan plan;
+    plan.title = fmt::format("clean what job {} ({}) left", number, record.plan.title);
+    plan.guests = record.plan.guests;
+    for (size_t i = std::min(record.steps_begun, record.plan.steps.size()); i-- > 0;)
+        if (const Step& step = record.plan.steps[i]; step.undo)
+            plan.step("take back: " + step.why, *step.undo);
+    plan.step("remember that job " + std::to_string(number) + " is cleaned",
+              {"job-cleaned", {{"number", number}}});
+    plan.afterwards = fmt::format("what job {} had begun is taken back", number);
+    return plan;
+}
+
+void Jobs::mark_cleaned(int number) const {
+    JobLog(folder(number) + "/events", host_).end(JobState::cleaned, Exit::failed, "");
+}
+
+void Jobs::prune(size_t keep) const {
+    const auto all = numbers();
+    if (all.size() <= keep) return;
+    for (size_t i = 0; i < all.size() - keep; ++i) {
+        if (!JobReader::has_ended(folder(all[i]) + "/events")) continue;
+        std::error_code trouble;
+        std::filesystem::remove_all(folder(all[i]), trouble);
     }
+}
 
-    void Jobs::cancel(int number) const {
-        const JobRecord record = load(number);
-        const Fd process = record.process ? open_process(host_, *record.process) : Fd();
-        if (record.state != JobState::running || !process || !signal_process(process, SIGINT))
-            fail(Exit::refused, "cannot cancel job {} ({}): it is {}", number, record.plan.title,
-                 job_state_word(record.state));
-    }
+namespace {
 
-    Plan Jobs::clean(int number) const {
-        const JobRecord record = load(number);
-        if (record.state != JobState::interrupted)
-            fail(Exit::refused, "nothing to clean: job {} ({}) is {}", number, record.plan.title,
-                 job_state_word(record.state));
-        Plan plan;
-        plan.title = fmt::format("clean what job {} ({}) left", number, record.plan.title);
-        plan.guests = record.plan.guests;
-        for (size_t i = std::min(record.steps_begun, record.plan.steps.size()); i-- > 0;)
-            if (const Step& step = record.plan.steps[i]; step.undo)
-                plan.step("take back: " + step.why, *step.undo);
-        plan.step("remember that job " + std::to_string(number) + " is cleaned",
-                  {"job-cleaned", {{"number", number}}});
-        plan.afterwards = fmt::format("what job {} had begun is taken back", number);
-        return plan;
-    }
+void mark_job_cleaned(Work& work, const Values& on) {
+    work.engine().jobs.mark_cleaned(static_cast<int>(on.integer("number")));
+}
+std::string mark_job_cleaned_shell(const Values& on) {
+    return "# lodge job " + on.text("number") + " is marked as cleaned";
+}
 
-    void Jobs::mark_cleaned(int number) const {
-        JobLog(folder(number) + "/events", host_).end(JobState::cleaned, Exit::failed, "");
-    }
+constexpr ActionKind kinds[] = {{"job-cleaned", mark_job_cleaned, mark_job_cleaned_shell}};
 
-    void Jobs::prune(size_t keep) const {
-        const auto all = numbers();
-        if (all.size() <= keep) return;
-        for (size_t i = 0; i < all.size() - keep; ++i) {
-            if (!JobReader::has_ended(folder(all[i]) + "/events")) continue;
-            std::error_code trouble;
-            std::filesystem::remove_all(folder(all[i]), trouble);
-        }
-    }
+}  // namespace
 
-    namespace {
-
-    void mark_job_cleaned(Work& work, const Values& on) {
-        work.engine().jobs.mark_cleaned(static_cast<int>(on.integer("number")));
-    }
-    std::string mark_job_cleaned_shell(const Values& on) {
-        return "# lodge job " + on.text("number") + " is marked as cleaned";
-    }
-
-    constexpr ActionKind kinds[] = {{"job-cleaned", mark_job_cleaned, mark_job_cleaned_shell}};
-
-    }  // namespace
-
-    std::span<const ActionKind> job_actions() {
-        return kinds;
-    }
+std::span<const ActionKind> job_actions() {
+    return kinds;
+}
 
 }  // namespace lodge
