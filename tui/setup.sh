@@ -16,7 +16,9 @@ packages_missing() {
         [[ -z ${package// /} || $package == \#* ]] && continue
         [[ " $* " == *" ${when// /} "* ]] || continue
         found=
-        for choice in ${package//\// }; do
+        # Not quoted, so that a file's pattern becomes its names.
+        for choice in ${package// or / }; do
+            [[ $choice == /* && -e $choice ]] && found=yes
             [[ $'\n'$have$'\n' == *$'\n'"$choice installed"$'\n'* ]] && found=yes
         done
         [[ -n $found ]] || printf '%s |%s\n' "${package%% *}" "$why"
