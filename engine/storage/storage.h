@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,16 +16,23 @@ namespace lodge {
 
 class Host;
 
+// VolumeId is the name of a volume taken apart: "local:101/vm-101-disk-0.qcow2".
+struct VolumeId {
+    std::string storage, name;
+    // nullopt when it is none: "/dev/sdb", "none", "cdrom", a storage name of other letters.
+    static std::optional<VolumeId> parse(std::string_view text);
+};
+
 // VolumeInfo is one volume: a disk image, an ISO, a backup, as its storage lists it.
 struct VolumeInfo {
-    std::string id;        // "local:101/vm-101-disk-0.qcow2", "local:iso/debian.iso"
+    std::string id;  // "local:101/vm-101-disk-0.qcow2", "local:iso/debian.iso"
     std::string path;
-    std::string format;    // qcow2, raw, vmdk, iso, …
-    std::string content;   // images, iso, vztmpl, backup, snippets, import, rootdir
-    int owner = 0;         // guest id, 0 for none
-    int64_t size = 0;      // what the guest sees, bytes
-    int64_t used = 0;      // on the storage, bytes
-    std::string backing;   // volume id of the base of a linked clone
+    std::string format;   // qcow2, raw, vmdk, iso, …
+    std::string content;  // images, iso, vztmpl, backup, snippets, import, rootdir
+    int owner = 0;        // guest id, 0 for none
+    int64_t size = 0;     // what the guest sees, bytes
+    int64_t used = 0;     // on the storage, bytes
+    std::string backing;  // volume id of the base of a linked clone
 };
 
 struct StorageSpace {
@@ -43,6 +51,8 @@ class Storage {
     const Values& options() const { return options_; }
     bool holds(std::string_view content) const;  // the entry's content list
     bool enabled() const { return !options_.flag("disable"); }
+    // Why nothing can be done with it now ("storages of kind zfspool cannot be used yet"), or "".
+    virtual std::string why_unusable() const { return {}; }
 
     virtual StorageSpace space() const = 0;
     virtual std::vector<VolumeInfo> list() const = 0;
@@ -55,15 +65,23 @@ class Storage {
     // plan fails; refused up front when there is not enough space for what it takes at once.
     virtual std::string plan_allocate(Plan& plan, int guest, int64_t bytes, std::string_view format,
                                       std::string_view name_hint = {}) const = 0;
-    // Adds steps that copy or convert any image file into a new volume; returns its id.
+    // Adds steps that copy or convert an image file that a person brings into a new volume; returns
+    // its id. The file is taken for hostile: one that leads to other files (backing file, data
+    // file, extents elsewhere) is refused by name. `source_format` "" probes.
     virtual std::string plan_import(Plan& plan, int guest, const std::string& source,
                                     std::string_view source_format,
                                     std::string_view format) const = 0;
+    // Adds steps that copy a volume of ours whole, as it is now or as it was at `snapshot`, into a
+    // new volume; returns its id. No guest may write to it meanwhile.
+    virtual std::string plan_copy(Plan& plan, int guest, const VolumeInfo& source,
+                                  std::string_view snapshot, std::string_view format) const = 0;
     // Adds steps that make a copy-on-write child of a template's base volume; returns its id.
     virtual std::string plan_linked_clone(Plan& plan, int guest, const VolumeInfo& base) const = 0;
     // Adds steps that turn a disk into a base volume (read-only, "base-…"); returns its new id.
     virtual std::string plan_make_base(Plan& plan, const VolumeInfo& disk) const = 0;
+    // Larger, or smaller when the plan's maker has warned: what lies behind the new end is lost.
     virtual void plan_resize(Plan& plan, const VolumeInfo& disk, int64_t bytes) const = 0;
+    // Throws Error(Exit::refused) for a base that linked clones need; names them.
     virtual void plan_delete(Plan& plan, const VolumeInfo& volume) const = 0;
     // Snapshots of a volume that no guest has open (an offline guest).
     virtual bool can_snapshot(const VolumeInfo& volume) const = 0;
@@ -84,11 +102,14 @@ class Storages {
     explicit Storages(const Host& host) : host_(host) {}
     ~Storages();
     const std::vector<std::unique_ptr<Storage>>& all();
-    const Storage& get(std::string_view id);  // throws Error(Exit::not_found), names those there are
+    const Storage& get(
+        std::string_view id);  // throws Error(Exit::not_found), names those there are
     // By volume id "storage:name" or an absolute path (then: a VolumeInfo of that file, id = path).
     VolumeInfo info(std::string_view volume);
     // The first enabled storage that holds `content` and can take new volumes; "" asks for images.
     const Storage& default_for(std::string_view content);
+    // The storage that has the volume; throws Error: not_found, or refused when it cannot be used.
+    const Storage& of(std::string_view volume);
     // Lines of storage.cfg that could not be taken, in words.
     const std::vector<std::string>& problems();
     void forget();  // read again next time
@@ -109,7 +130,9 @@ std::span<const ActionKind> storage_actions();
 struct ImageInfo {
     std::string format;
     int64_t size = 0, used = 0;
-    std::string backing;              // file name as written in the image
+    std::string backing;               // file name as written in the image
+    std::string data_file;             // qcow2: where the data lies when not in the image
+    std::vector<std::string> extents;  // vmdk: files that hold the data
     std::vector<std::string> snapshots;
 };
 ImageInfo image_info(const Host& host, const std::string& path, std::string_view format = {});

@@ -1,0 +1,383 @@
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/fd.h"
+#include "engine/process.h"
+#include "engine/storage/image.h"
+#include "engine/units.h"
+
+// The verbs that make, change and remove volumes that are files.
+//
+// A new volume is two steps: volume-reserve makes an empty file where none may be, so that no undo
+// can ever remove what someone else made; image-create, image-convert or file-copy fills it.
+
+namespace lodge {
+namespace {
+
+std::string parent_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
+}
+
+// Removes the folder when nothing is left in it, as images/<id> of a guest that is gone.
+void remove_empty_parent(const std::string& path) {
+    ::rmdir(parent_of(path).c_str());
+}
+
+void set_immutable(const std::string& path, bool on) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+    if (!fd) return;
+    int flags = 0;
+    // Not every file system has the flag and only root may set it: the mode 0444 is what counts.
+    if (::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+    const int wanted = on ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+    if (wanted != flags) ::ioctl(fd.get(), FS_IOC_SETFLAGS, &wanted);
+}
+
+void reserve(Work& work, const Values& on) {
+    const std::string& path = on.text("path");
+    work.engine().host.make_folder(parent_of(path));
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
+    if (!fd) fail_errno(errno, "cannot make " + printable(path));
+}
+std::string reserve_shell(const Values& on) {
+    const std::string path = shell_quote(on.text("path"));
+    return "mkdir -p " + shell_quote(parent_of(on.text("path"))) + " && (set -C; : > " + path + ")";
+}
+
+void release(Work&, const Values& on) {
+    const std::string& path = on.text("path");
+    struct stat found {};
+    if (::lstat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode) || found.st_size != 0) return;
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+        fail_errno(errno, "cannot remove " + printable(path));
+    remove_empty_parent(path);
+}
+std::string release_shell(const Values& on) {
+    const std::string path = shell_quote(on.text("path"));
+    return "test -s " + path + " || rm -f " + path;
+}
+
+void remove_image(Work& work, const Values& on) {
+    const std::string& path = on.text("path");
+    set_immutable(path, false);
+    work.engine().host.remove(path);
+    remove_empty_parent(path);
+}
+std::string remove_image_shell(const Values& on) {
+    return shell_line({"rm", "-f", on.text("path")});
+}
+
+// Whether the guest, made to its end, names the volume anywhere: then it is no leftover.
+bool is_in_use(Engine& engine, int id, const std::string& volume) {
+    std::optional<Guest> guest;
+    try {
+        guest = load_guest(engine, id);
+    } catch (const Error& trouble) {
+        if (trouble.exit() == Exit::not_found) return false;
+        throw;
+    }
+    if (guest->config.current.get("lock") == "create") return false;
+    auto names_it = [&](const Section& section) {
+        for (const auto& [key, value] : section.entries())
+            for (const std::string& part : split(value, ','))
+                if (part == volume || (part.size() > volume.size() && part.ends_with(volume) &&
+                                       part[part.size() - volume.size() - 1] == '='))
+                    return true;
+        return false;
+    };
+    if (names_it(guest->config.current) || names_it(guest->config.pending)) return true;
+    for (const auto& [name, section] : guest->config.snapshots())
+        if (names_it(section)) return true;
+    return false;
+}
+
+void drop(Work& work, const Values& on) {
+    if (is_in_use(work.engine(), static_cast<int>(on.integer("guest")), on.text("volume"))) {
+        work.say("kept " + on.text("volume") + ": the guest's configuration names it");
+        return;
+    }
+    remove_image(work, on);
+}
+
+std::string words_of_full(const std::string& path, const std::string& what) {
+    const std::string folder = parent_of(path);
+    return fmt::format("cannot {}: {} is full ({} left); what was half made is removed", what,
+                       printable(folder), short_size(space_of(folder).available));
+}
+
+// Runs qemu-img to its end, with its progress told. A full disk gets words of its own.
+void run_image_program(Work& work, std::vector<std::string> words, const std::string& path,
+                       const std::string& what) {
+    Program program;
+    program.argv = {work.engine().host.need_program("qemu-img")};
+    for (std::string& word : words)
+        program.argv.push_back(std::move(word));
+    program.environment = {{"LC_ALL", "C"}};
+    auto on_line = [&](std::string_view line) {
+        // qemu-img -p writes "    (12.34/100%)" and a carriage return.
+        line = trim(line);
+        if (line.size() > 7 && line.front() == '(' && line.ends_with("/100%)")) {
+            if (const auto part = parse_number(line.substr(1, line.size() - 7)))
+                work.progress(static_cast<int64_t>(*part), 100, "%");
+        }
+    };
+    const Outcome outcome =
+        run_program(program, std::chrono::hours(24 * 7), on_line, [&] { return work.going(); });
+    if (outcome.status == 0) return;
+    work.check();
+    if (outcome.trouble.find("No space left on device") != std::string::npos)
+        throw Error(Exit::missing, words_of_full(path, what));
+    std::string trouble = printable(trim(outcome.trouble));
+    if (outcome.timed_out) trouble = "it took more than a week";
+    if (trouble.empty()) trouble = fmt::format("qemu-img ended with {}", outcome.status);
+    fail(Exit::failed, "cannot {}: {}", what, trouble);
+}
+
+void sync_file(const std::string& path, const std::string& what) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) fail_errno(errno, "cannot " + what);
+    if (::fsync(fd.get()) != 0) {
+        if (errno == ENOSPC || errno == EDQUOT)
+            throw Error(Exit::missing, words_of_full(path, what));
+        fail_errno(errno, "cannot " + what);
+    }
+}
+
+std::vector<std::string> create_words(const Values& on) {
+    std::vector<std::string> words = {"create", "-q", "-f", on.text("format")};
+    if (on.has("preallocation")) {
+        words.push_back("-o");
+        words.push_back("preallocation=" + on.text("preallocation"));
+    }
+    if (on.has("backing")) {
+        for (const std::string& word :
+             {std::string("-F"), on.text("backing-format"), std::string("-b"), on.text("backing")})
+            words.push_back(word);
+    }
+    words.push_back(on.text("path"));
+    if (on.has("bytes")) words.push_back(on.text("bytes"));
+    return words;
+}
+void create_image(Work& work, const Values& on) {
+    const std::string what = "make the disk " + printable(on.text("path"));
+    run_image_program(work, create_words(on), on.text("path"), what);
+    sync_file(on.text("path"), what);
+}
+std::string create_image_shell(const Values& on) {
+    std::vector<std::string> words = create_words(on);
+    words.insert(words.begin(), "qemu-img");
+    return shell_line(words);
+}
+
+// A foreign image that has grown a backing file since it was looked at still leads nowhere.
+std::string without_backing(const std::string& path, const std::string& format) {
+    const nlohmann::json json = {{"driver", format},
+                                 {"file", {{"driver", "file"}, {"filename", path}}},
+                                 {"backing", nullptr}};
+    try {
+        return "json:" + json.dump();
+    } catch (const nlohmann::json::exception&) {
+        fail(Exit::refused, "cannot import {}: its name is no UTF-8; rename it", printable(path));
+    }
+}
+
+std::vector<std::string> convert_words(const Values& on) {
+    std::vector<std::string> words = {"convert", "-p"};
+    const std::string& format = on.text("source-format");
+    std::string source = on.text("source");
+    struct stat found {};
+    const bool is_device = ::stat(source.c_str(), &found) == 0 && S_ISBLK(found.st_mode);
+    if (on.flag("foreign") && !is_device && format != "raw" && format != "vdi" &&
+        format != "vhdx" && format != "vpc") {
+        source = without_backing(source, format);
+    } else {
+        words.push_back("-f");
+        words.push_back(format);
+    }
+    if (on.has("snapshot")) {
+        words.push_back("-U");
+        words.push_back("-l");
+        words.push_back("snapshot.name=" + on.text("snapshot"));
+    }
+    for (const std::string& word : {std::string("-O"), on.text("format"), source, on.text("path")})
+        words.push_back(word);
+    return words;
+}
+void convert_image(Work& work, const Values& on) {
+    const std::string& source = on.text("source");
+    const std::string what =
+        fmt::format("copy {} to {}", printable(source), printable(on.text("path")));
+    if (on.flag("foreign"))
+        check_foreign_image(work.engine().host, source, on.text("source-format"));
+    run_image_program(work, convert_words(on), on.text("path"), what);
+    sync_file(on.text("path"), what);
+}
+std::string convert_image_shell(const Values& on) {
+    std::vector<std::string> words = convert_words(on);
+    words.insert(words.begin(), "qemu-img");
+    return shell_line(words);
+}
+
+std::vector<std::string> resize_words(const Values& on) {
+    std::vector<std::string> words = {"resize", "-q", "-f", on.text("format")};
+    if (on.flag("shrink")) words.push_back("--shrink");
+    words.push_back(on.text("path"));
+    words.push_back(on.text("bytes"));
+    return words;
+}
+void resize_image(Work& work, const Values& on) {
+    const std::string what = "resize " + printable(on.text("path"));
+    run_image_program(work, resize_words(on), on.text("path"), what);
+    sync_file(on.text("path"), what);
+}
+std::string resize_image_shell(const Values& on) {
+    std::vector<std::string> words = resize_words(on);
+    words.insert(words.begin(), "qemu-img");
+    return shell_line(words);
+}
+
+bool has_snapshot(Work& work, const Values& on) {
+    const ImageInfo info = image_info(work.engine().host, on.text("path"), "qcow2");
+    return std::find(info.snapshots.begin(), info.snapshots.end(), on.text("name")) !=
+           info.snapshots.end();
+}
+void run_snapshot(Work& work, const Values& on, const char* flag, const std::string& what) {
+    run_image_program(work, {"snapshot", "-q", flag, on.text("name"), on.text("path")},
+                      on.text("path"), what + " of " + printable(on.text("path")));
+}
+void make_snapshot(Work& work, const Values& on) {
+    // qemu-img would make a second one of the same name.
+    if (has_snapshot(work, on))
+        fail(Exit::refused, "{} has a snapshot {} already", printable(on.text("path")),
+             on.text("name"));
+    run_snapshot(work, on, "-c", "make the snapshot " + on.text("name"));
+}
+void apply_snapshot(Work& work, const Values& on) {
+    run_snapshot(work, on, "-a", "go back to the snapshot " + on.text("name"));
+}
+void delete_snapshot(Work& work, const Values& on) {
+    if (has_snapshot(work, on))
+        run_snapshot(work, on, "-d", "delete the snapshot " + on.text("name"));
+}
+template <char Flag>
+std::string snapshot_shell(const Values& on) {
+    return shell_line(
+        {"qemu-img", "snapshot", "-q", std::string("-") + Flag, on.text("name"), on.text("path")});
+}
+
+void rename_volume(Work& work, const Values& on) {
+    const std::string& from = on.text("from");
+    const std::string& to = on.text("to");
+    set_immutable(from, false);
+    work.engine().host.make_folder(parent_of(to));
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+        const int trouble = errno;
+        // An undo may come before its step: nothing to rename back.
+        if (trouble == ENOENT && ::access(to.c_str(), F_OK) == 0) return;
+        fail_errno(trouble, fmt::format("cannot rename {} to {}", printable(from), printable(to)));
+    }
+    remove_empty_parent(from);
+}
+std::string rename_volume_shell(const Values& on) {
+    return shell_line({"mv", "-nT", on.text("from"), on.text("to")});
+}
+
+void protect(Work&, const Values& on) {
+    const std::string& path = on.text("path");
+    if (::chmod(path.c_str(), 0444) != 0)
+        fail_errno(errno, "cannot make read-only " + printable(path));
+    set_immutable(path, true);
+}
+std::string protect_shell(const Values& on) {
+    const std::string path = shell_quote(on.text("path"));
+    return "chmod 0444 " + path + " && { chattr +i " + path + " || true; }";
+}
+void unprotect(Work&, const Values& on) {
+    const std::string& path = on.text("path");
+    set_immutable(path, false);
+    if (::chmod(path.c_str(), 0640) != 0 && errno != ENOENT)
+        fail_errno(errno, "cannot make writable " + printable(path));
+}
+std::string unprotect_shell(const Values& on) {
+    const std::string path = shell_quote(on.text("path"));
+    return "{ chattr -i " + path + " || true; } && chmod 0640 " + path;
+}
+
+void copy_file(Work& work, const Values& on) {
+    const std::string& source = on.text("source");
+    const std::string& path = on.text("path");
+    const std::string what = fmt::format("copy {} to {}", printable(source), printable(path));
+    const Fd in(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat facts {};
+    if (!in || ::fstat(in.get(), &facts) != 0) fail_errno(errno, "cannot " + what);
+    const Fd out(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
+    if (!out) fail_errno(errno, "cannot " + what);
+    std::vector<char> piece(1u << 20);
+    int64_t done = 0;
+    for (;;) {
+        work.check();
+        const ssize_t got = ::read(in.get(), piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) fail_errno(errno, "cannot " + what);
+        if (got == 0) break;
+        for (ssize_t put = 0; put < got;) {
+            const ssize_t wrote =
+                ::write(out.get(), piece.data() + put, static_cast<size_t>(got - put));
+            if (wrote < 0 && errno == EINTR) continue;
+            if (wrote < 0 && (errno == ENOSPC || errno == EDQUOT))
+                throw Error(Exit::missing, words_of_full(path, what));
+            if (wrote < 0) fail_errno(errno, "cannot " + what);
+            put += wrote;
+        }
+        done += got;
+        work.progress(done, facts.st_size, "bytes");
+    }
+    sync_file(path, what);
+}
+std::string copy_file_shell(const Values& on) {
+    return shell_line({"cp", on.text("source"), on.text("path")});
+}
+
+constexpr ActionKind kinds[] = {
+    // path | path (only while it is empty)
+    {"volume-reserve", reserve, reserve_shell},
+    {"volume-release", release, release_shell},
+    // path volume guest: removes what a broken-off plan made, unless the guest has it by now
+    {"volume-drop", drop, remove_image_shell},
+    // path
+    {"image-remove", remove_image, remove_image_shell},
+    // path format [bytes] [preallocation] [backing backing-format]
+    {"image-create", create_image, create_image_shell},
+    // source source-format path format [snapshot] [foreign]
+    {"image-convert", convert_image, convert_image_shell},
+    // path format bytes [shrink]
+    {"image-resize", resize_image, resize_image_shell},
+    // path name (qcow2)
+    {"image-snapshot", make_snapshot, snapshot_shell<'c'>},
+    {"image-rollback", apply_snapshot, snapshot_shell<'a'>},
+    {"image-snapshot-delete", delete_snapshot, snapshot_shell<'d'>},
+    // from to (never over another) | path | path
+    {"volume-rename", rename_volume, rename_volume_shell},
+    {"volume-protect", protect, protect_shell},
+    {"volume-unprotect", unprotect, unprotect_shell},
+    // source path
+    {"file-copy", copy_file, copy_file_shell},
+};
+
+}  // namespace
+
+std::span<const ActionKind> storage_actions() {
+    return kinds;
+}
+
+}  // namespace lodge
