@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -49,13 +50,15 @@ struct Prepared {
         for (char** entry = environ; *entry; ++entry) {
             const std::string_view text(*entry);
             const std::string_view name = text.substr(0, text.find('='));
-            const bool replaced = std::any_of(program.environment.begin(), program.environment.end(),
-                                              [&](const auto& pair) { return pair.first == name; });
+            const bool replaced =
+                std::any_of(program.environment.begin(), program.environment.end(),
+                            [&](const auto& pair) { return pair.first == name; });
             if (!replaced) environment_text.emplace_back(text);
         }
         for (const auto& [name, value] : program.environment)
             environment_text.push_back(name + "=" + value);
-        for (std::string& text : environment_text) environment.push_back(text.data());
+        for (std::string& text : environment_text)
+            environment.push_back(text.data());
         environment.push_back(nullptr);
         if (!program.enter_cgroup_procs.empty()) cgroups = split(program.enter_cgroup_procs, ':');
     }
@@ -96,6 +99,8 @@ void become_program(const Program& program, const Prepared& prepared, pid_t pare
     sigprocmask(SIG_SETMASK, &none, nullptr);
     for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGCHLD, SIGTSTP, SIGWINCH})
         std::signal(signal, SIG_DFL);
+    // Whoever started us may have left descriptors open without close-on-exec.
+    ::syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
     if (program.outlives_us) {
         if (::setsid() < 0) return;
     } else {
@@ -233,7 +238,8 @@ Outcome run_program(const Program& program, std::chrono::milliseconds limit,
     const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
 
     // A program that closes its input early must not end us with SIGPIPE.
-    struct sigaction ignore {}, before {};
+    struct sigaction ignore {
+    }, before{};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGPIPE, &ignore, &before);
 
@@ -254,7 +260,8 @@ Outcome run_program(const Program& program, std::chrono::milliseconds limit,
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
         const bool often = keep_going || ending.begun();
-        const int64_t wait = ending.begun() ? 100 : std::clamp<int64_t>(left, 0, often ? 100 : 60000);
+        const int64_t wait =
+            ending.begun() ? 100 : std::clamp<int64_t>(left, 0, often ? 100 : 60000);
         ::poll(polls, 4, static_cast<int>(wait));
         ended = ::waitpid(child, &wait_status, WNOHANG) == child;
         if (polls[0].revents && !drain(output.read, outcome.output, most_output, lines))
@@ -313,7 +320,9 @@ pid_t start_detached(const Program& program, int log_fd) {
     return launch(detached, {nothing.get(), log_fd, log_fd});
 }
 
-std::string ProcessId::print() const { return fmt::format("{} {} {}", pid, start, boot); }
+std::string ProcessId::print() const {
+    return fmt::format("{} {} {}", pid, start, boot);
+}
 
 std::optional<ProcessId> ProcessId::parse(std::string_view text) {
     const auto words = split(trim(text), ' ');
