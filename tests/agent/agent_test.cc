@@ -32,8 +32,7 @@ class FakeAgent {
     explicit FakeAgent(Reply reply) : reply_(std::move(reply)) {
         std::string name = "/tmp/lodge-agent-XXXXXX";
         folder_ = ::mkdtemp(name.data());
-        const Host host({.run = folder_ + "/run"});
-        host.make_folder(folder_ + "/run/guest/101");
+        host().make_folder(folder_ + "/run/guest/101");
         path_ = folder_ + "/run/guest/101/qga";
         listening_ = listen_unix(path_);
         thread_ = std::thread([this] { serve(); });
@@ -45,7 +44,11 @@ class FakeAgent {
     }
 
     const std::string& path() const { return path_; }
-    Host host() const { return Host({.run = folder_ + "/run"}); }
+    Host host() const {
+        Host::Places places;
+        places.run = folder_ + "/run";
+        return Host(places);
+    }
     std::vector<std::string> heard;  // commands, in order; read after the calls
 
   private:
