@@ -102,6 +102,9 @@ int GuestKind::console(Engine&, const Guest&, const Values&) const {
 std::string GuestKind::show_command(Engine&, const Guest&) const {
     cannot(*this, "show a command line");
 }
+std::vector<std::string> GuestKind::warnings(Engine&, const Guest&) const {
+    return {};
+}
 
 Guest read_guest_leniently(Engine& engine, const GuestKind& kind, int id) {
     try {

@@ -87,6 +87,8 @@ class GuestKind {
     virtual int console(Engine& engine, const Guest& guest, const Values& words) const;
     // The command line or configuration that a start would use, copyable.
     virtual std::string show_command(Engine& engine, const Guest& guest) const;
+    // What of the configuration a start could not honour, in words.
+    virtual std::vector<std::string> warnings(Engine& engine, const Guest& guest) const;
 };
 
 // All guests of all kinds, by id. A file that cannot be read at all is listed with a problem.

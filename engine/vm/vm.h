@@ -49,6 +49,8 @@ class VmKind : public GuestKind {
     int console(Engine& engine, const Guest& guest, const Values& words) const override;
     // facts.cc
     std::string show_command(Engine& engine, const Guest& guest) const override;
+    // warnings.cc
+    std::vector<std::string> warnings(Engine& engine, const Guest& guest) const override;
 };
 
 // The facts of this machine for one guest (facts.cc): volumes named by the config resolved, KVM
