@@ -1,0 +1,498 @@
+#include <algorithm>
+
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/process.h"
+#include "engine/storage/image.h"
+#include "engine/units.h"
+#include "engine/vm/change.h"
+#include "engine/vm/creation.h"
+#include "engine/vm/identity.h"
+#include "engine/vm/vm.h"
+
+namespace lodge {
+namespace {
+
+constexpr int64_t gib = int64_t{1} << 30;
+constexpr int64_t default_disk = 32 * gib;
+constexpr int64_t tpm_bytes = 4 << 20;
+constexpr int64_t cloudinit_bytes = 4 << 20;
+
+// How a guest of an operating system is best built: newer Linux knows all virtio devices, an
+// installer of Windows brings no drivers for them.
+struct Taste {
+    std::string_view machine, bus, card, scsi;
+    bool virtio;
+    bool serial;
+};
+Taste taste_of(std::string_view ostype) {
+    if (ostype == "l26") return {"q35", "scsi", "virtio", "virtio-scsi-single", true, true};
+    if (ostype == "win10" || ostype == "win11")
+        return {"q35", "sata", "e1000e", "virtio-scsi-single", false, false};
+    return {"pc", "ide", "e1000", "", false, false};
+}
+
+bool is_word_of_ours(std::string_view key) {
+    static constexpr std::string_view words[] = {
+        "disk", "iso",  "image",   "import",   "bridge",  "net",    "uefi",
+        "tpm",  "user", "ssh-key", "password", "storage", "format", "start"};
+    return std::find(std::begin(words), std::end(words), key) != std::end(words);
+}
+
+// "key=value" pairs whose key is a word of ours, such as "disk=64G", count as that word.
+Values sort_words(const Values& given) {
+    Values words = given;
+    words.erase("values");
+    for (const std::string& pair : given.list("values")) {
+        const auto equals = pair.find('=');
+        const std::string key = pair.substr(0, equals);
+        if (equals == std::string::npos || key.empty())
+            fail(Exit::usage, "'{}' is not KEY=VALUE", printable(pair));
+        if (is_word_of_ours(key) && !vm_schema().find(key))
+            words.add(key, pair.substr(equals + 1));
+        else
+            words.add("values", pair);
+    }
+    for (const std::string_view key : {"name", "memory", "cores", "ostype", "description"})
+        if (const auto value = given.get(key)) words.add("values", std::string(key) + "=" + *value);
+    return words;
+}
+
+std::string qemu_version(const Host& host) {
+    const auto qemu = host.program("qemu-system-x86_64");
+    if (!qemu) return {};
+    Program program;
+    program.argv = {*qemu, "--version"};
+    const Outcome outcome = run_program(program, std::chrono::seconds(10));
+    // "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)"
+    const auto at = outcome.output.find("version ");
+    if (outcome.status != 0 || at == std::string::npos) return {};
+    const std::string rest = outcome.output.substr(at + 8);
+    return rest.substr(0, rest.find_first_not_of("0123456789."));
+}
+
+// A list of keys: given as text, or as a file that holds them. The configuration holds them
+// percent-encoded, as one line.
+std::string encode_keys(const Host& host, const std::vector<std::string>& given) {
+    std::string keys;
+    for (const std::string& one : given) {
+        std::string text = one;
+        if (one.rfind("ssh-", 0) != 0 && one.rfind("ecdsa-", 0) != 0 && one.rfind("sk-", 0) != 0) {
+            const auto content = host.read(one);
+            if (!content)
+                fail(Exit::not_found, "'{}' is neither an SSH key nor a file with keys",
+                     printable(one));
+            text = *content;
+        }
+        keys += std::string(trim(text)) + "\n";
+    }
+    std::string encoded;
+    for (const char c : keys) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+        encoded +=
+            plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+    return encoded;
+}
+
+}  // namespace
+
+Creation::Creation(Engine& engine, int id, std::string token)
+    : engine_(engine),
+      id_(id),
+      token_(std::move(token)),
+      config_(Config::parse("", vm_schema(), engine.store.path("qemu-server", id))) {
+    config_.current.set("lock", "create");
+    config_.current.set("vmgenid", token_);
+}
+
+void Creation::set(const std::string& key, const std::string& value) {
+    require_allowed(vm_schema(), key, value);
+    config_.current.set(key, value);
+}
+
+const Storage& Creation::storage(std::string_view name) {
+    if (name.empty()) return engine_.storages.default_for("images");
+    const Storage& storage = engine_.storages.get(name);
+    if (const std::string why = storage.why_unusable(); !why.empty())
+        throw Error(Exit::refused, why);
+    return storage;
+}
+
+void Creation::new_disk(const std::string& key, const Storage& storage, int64_t bytes,
+                        std::string_view format, std::string_view more, std::string_view hint) {
+    const std::string volume = storage.plan_allocate(volumes_, id_, bytes, format, hint);
+    put_disk(key, volume, bytes, more);
+}
+
+void Creation::put_disk(const std::string& key, const std::string& volume, int64_t bytes,
+                        std::string_view more) {
+    std::string value = volume;
+    if (!more.empty()) value += "," + std::string(more);
+    if (bytes > 0) value += ",size=" + print_size(bytes);
+    const Field* field = vm_schema().find(key);
+    set(key, field ? Properties::parse(*field, value).print() : value);
+}
+
+void Creation::import_disk(const std::string& key, const Storage& storage,
+                           const std::string& source, std::string_view source_format,
+                           std::string_view format, std::string_view more, int64_t at_least) {
+    const std::string volume = storage.plan_import(volumes_, id_, source, source_format, format);
+    // Sectors of 512 bytes: a raw file may end in the middle of one.
+    int64_t bytes = image_info(engine_.host, source, source_format).size;
+    bytes = (bytes + 511) / 512 * 512;
+    if (at_least > bytes) {
+        VolumeInfo disk;
+        disk.id = volume;
+        disk.path = storage.path(VolumeId::parse(volume).value_or(VolumeId{}).name);
+        disk.format = format;
+        disk.size = bytes;
+        disk.owner = id_;
+        storage.plan_resize(volumes_, disk, at_least);
+        bytes = at_least;
+    }
+    put_disk(key, volume, bytes, more);
+}
+
+void Creation::add_firmware(const Storage& storage, bool secure, std::string_view more) {
+    const std::string vars = engine_.host.system(secure ? "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
+                                                        : "/usr/share/OVMF/OVMF_VARS_4M.fd");
+    if (!engine_.host.exists(vars))
+        fail(Exit::missing, "UEFI firmware is not on this machine ({}): apt install ovmf", vars);
+    std::string parts = secure ? "efitype=4m,pre-enrolled-keys=1" : "efitype=4m";
+    if (!more.empty()) parts = std::string(more);
+    import_disk("efidisk0", storage, vars, "raw", "qcow2", parts, 0);
+}
+
+Plan Creation::finish(const std::string& title) {
+    Plan plan;
+    plan.title = title;
+    plan.guests = {id_};
+    const Values who = {{"folder", "qemu-server"}, {"guest", id_}};
+    Values made = who, taken = who;
+    made.set({"text", config_.text()});
+    taken.set({"token", token_});
+    plan.step("write the configuration, locked until all is made", {"config-create", made},
+              Action{"config-remove", taken});
+    plan.append(std::move(volumes_));
+    plan.step("all is made: unlock it", {"config-finish", who});
+    return plan;
+}
+
+namespace {
+
+// Builder makes the configuration and the volumes of one new guest from a person's words.
+class Builder {
+  public:
+    Builder(Engine& engine, int id, const Values& words)
+        : engine_(engine),
+          words_(sort_words(words)),
+          creation_(engine, id, random_uuid()),
+          storage_(creation_.storage(words_.text("storage", ""))),
+          format_(words_.text("format", "qcow2")) {
+        for (const std::string& pair : words_.list("values")) {
+            const auto equals = pair.find('=');
+            wanted_.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+        }
+        ostype_ = wanted("ostype").value_or("l26");
+        taste_ = taste_of(ostype_);
+    }
+
+    Plan build(int id) {
+        basics();
+        disks();
+        firmware();
+        cards();
+        cloudinit();
+        boot_order();
+        const std::string name = creation_.config().string_of("name");
+        const std::string title =
+            fmt::format("create {}{}", id, name.empty() ? "" : " (" + name + ")");
+        Plan plan = creation_.finish(title);
+        if (words_.flag("start")) plan.step("start it", {"guest-start", {{"guest", id}}});
+        return plan;
+    }
+
+  private:
+    std::optional<std::string> wanted(std::string_view key) const {
+        std::optional<std::string> value;
+        for (const auto& [name, text] : wanted_)
+            if (name == key) value = text;
+        return value;
+    }
+    // A default, unless the person said something else of the key.
+    void prefer(const std::string& key, const std::string& value) {
+        if (!wanted(key)) creation_.set(key, value);
+    }
+    bool has(std::string_view key) const { return creation_.config().current.has(key); }
+
+    void basics() {
+        if (const auto text = wanted("description"))
+            creation_.config().current.set_description(*text);
+        for (const auto& [key, value] : wanted_) {
+            if (key == "lock" || key == "vmgenid" || key == "meta" || key == "digest")
+                fail(Exit::usage, "{} is not a person's to set", key);
+            if (value.empty() || is_disk_key(key) || key == "description" || key == "cdrom")
+                continue;
+            creation_.set(key, value);
+        }
+        prefer("ostype", ostype_);
+        prefer("memory", "2048");
+        prefer("cores", "2");
+        if (taste_.machine != "pc") prefer("machine", std::string(taste_.machine));
+        prefer("cpu", "host");
+        if (!taste_.scsi.empty()) prefer("scsihw", std::string(taste_.scsi));
+        prefer("agent", "1");
+        if (taste_.virtio) prefer("rng0", "source=/dev/urandom");
+        if (taste_.serial) prefer("serial0", "socket");
+        prefer("smbios1", "uuid=" + random_uuid());
+        const std::string version = qemu_version(engine_.host);
+        creation_.set("meta", fmt::format("{}ctime={}",
+                                          version.empty() ? "" : "creation-qemu=" + version + ",",
+                                          engine_.host.now_seconds()));
+    }
+
+    std::string disk_options(std::string_view key) const {
+        if (key.starts_with("scsi"))
+            return taste_.virtio ? "discard=on,iothread=1,ssd=1" : "discard=on,ssd=1";
+        if (key.starts_with("virtio")) return "discard=on,iothread=1";
+        return "discard=on,ssd=1";
+    }
+
+    // The lowest free key of a bus; ide2 is kept for the CD drive.
+    std::string free_key(std::string_view bus) const {
+        const Field* field = nullptr;
+        for (int i = 0; (field = vm_schema().find(fmt::format("{}{}", bus, i))); ++i) {
+            const std::string key = fmt::format("{}{}", bus, i);
+            if (!has(key) && !wanted(key) && key != "ide2") return key;
+        }
+        fail(Exit::refused, "there is no room for one more disk on {}", bus);
+    }
+
+    // "64G", "64" (GiB) or "fast:64G".
+    void disk_of_size(const std::string& text) {
+        const auto id = VolumeId::parse(text);
+        creation_.new_disk(next_key(), id ? creation_.storage(id->storage) : storage_,
+                           disk_size(id ? id->name : text), format_, disk_options(taste_.bus));
+    }
+    std::string next_key() {
+        const std::string key = free_key(taste_.bus);
+        if (first_.empty()) first_ = key;
+        return key;
+    }
+
+    void disks() {
+        bool any = false;
+        for (const auto& [key, value] : wanted_) {
+            if (!is_disk_key(key) && key != "cdrom") continue;
+            any = any || !is_cdrom_value(key, value);
+            if (!value.empty()) wanted_disk(key == "cdrom" ? "ide2" : key, value);
+        }
+        std::vector<std::string> sizes = words_.list("disk");
+        const std::string image = words_.text("image", words_.text("import", ""));
+        if (!image.empty()) {
+            import(image, sizes.empty() ? 0 : disk_size(sizes.front()));
+            if (!sizes.empty()) sizes.erase(sizes.begin());
+        } else if (sizes.empty() && !any) {
+            creation_.new_disk(next_key(), storage_, default_disk, format_,
+                               disk_options(taste_.bus));
+        }
+        for (const std::string& size : sizes)
+            if (size != "none") disk_of_size(size);
+        if (const auto iso = words_.get("iso")) insert(*iso);
+    }
+
+    // A disk key as the configuration writes it, where "STORAGE:SIZE" asks for a new volume.
+    void wanted_disk(const std::string& key, const std::string& value) {
+        std::string volume = volume_of(value);
+        std::vector<std::string> parts;
+        std::string source;
+        for (const std::string& part : split(value, ',')) {
+            if (part.rfind("import-from=", 0) == 0)
+                source = part.substr(12);
+            else if (part != volume && part != "file=" + volume)
+                parts.push_back(part);
+        }
+        if (volume.empty()) volume = split(value, ',').front();
+        const auto id = VolumeId::parse(volume);
+        const auto size = id ? new_size(id->name) : std::nullopt;
+        const std::string more = join(parts, ",");
+        if (first_.empty() && !is_cdrom_value(key, value) && key != "efidisk0" &&
+            key != "tpmstate0")
+            first_ = key;
+        if (id && !source.empty()) {
+            import_one(key, creation_.storage(id->storage), source, more, 0);
+        } else if (id && id->name == "cloudinit") {
+            creation_.new_disk(key, creation_.storage(id->storage), cloudinit_bytes, "qcow2",
+                               "media=cdrom", "cloudinit");
+        } else if (!size) {
+            creation_.set(key, value);
+            if (!is_cdrom_value(key, value) && id) (void)engine_.storages.info(volume);
+        } else if (key == "efidisk0") {
+            const bool secure = value.find("pre-enrolled-keys=1") != std::string::npos;
+            creation_.add_firmware(creation_.storage(id->storage), secure, more);
+        } else if (key == "tpmstate0") {
+            creation_.new_disk(key, creation_.storage(id->storage), tpm_bytes, "raw", more);
+        } else {
+            const auto format = format_part(parts);
+            creation_.new_disk(key, creation_.storage(id->storage), *size, format,
+                               join(parts, ","));
+        }
+    }
+    // Takes "format=raw" out of the parts: the volume's name tells it from then on.
+    std::string format_part(std::vector<std::string>& parts) const {
+        std::string format = format_;
+        std::erase_if(parts, [&](const std::string& part) {
+            if (part.rfind("format=", 0) != 0) return false;
+            format = part.substr(7);
+            return true;
+        });
+        return format;
+    }
+
+    void import_one(const std::string& key, const Storage& storage, const std::string& from,
+                    const std::string& more, int64_t at_least) {
+        std::string path = from;
+        if (VolumeId::parse(from) && from.front() != '/') path = engine_.storages.info(from).path;
+        creation_.import_disk(key, storage, path, "", format_, more, at_least);
+    }
+
+    void import(const std::string& image, int64_t at_least) {
+        import_one(next_key(), storage_, image, disk_options(taste_.bus), at_least);
+    }
+
+    // A volume, a file, or the name of an ISO that one of the storages has.
+    void insert(const std::string& iso) {
+        std::string volume;
+        if (iso.front() == '/' || VolumeId::parse(iso)) {
+            volume = engine_.storages.info(iso).id;
+        } else {
+            for (const auto& storage : engine_.storages.all()) {
+                if (!storage->holds("iso") || !storage->why_unusable().empty()) continue;
+                for (const VolumeInfo& one : storage->list())
+                    if (one.content == "iso" && one.id.ends_with("/" + iso)) volume = one.id;
+            }
+            if (volume.empty())
+                fail(Exit::not_found,
+                     "there is no ISO '{}' on any storage; lodge storage volumes shows them, lodge "
+                     "storage upload brings one in",
+                     printable(iso));
+        }
+        cd_ = has("ide2") ? "ide0" : "ide2";
+        creation_.set(cd_, volume + ",media=cdrom");
+    }
+
+    void firmware() {
+        const bool windows11 = ostype_ == "win11";
+        const bool uefi = words_.has("uefi") ? words_.flag("uefi") : windows11;
+        if (uefi) prefer("bios", "ovmf");
+        if (creation_.config().string_of("bios") == "ovmf" && !has("efidisk0"))
+            creation_.add_firmware(storage_, windows11, "");
+        const bool tpm = words_.has("tpm") ? words_.flag("tpm") : windows11;
+        if (tpm && !has("tpmstate0"))
+            creation_.new_disk("tpmstate0", storage_, tpm_bytes, "raw", "version=v2.0");
+    }
+
+    void cards() {
+        std::vector<std::string> cards = words_.list("net");
+        for (const auto& [key, value] : wanted_)
+            if (key.rfind("net", 0) == 0 && key.size() > 3 && key[3] >= '0' && key[3] <= '9') {
+                if (!value.empty()) creation_.set(key, with_mac(value));
+                if (cards.empty()) cards.push_back("none");
+            }
+        if (cards.empty()) {
+            std::string card(taste_.card);
+            const bool has_vmbr0 =
+                engine_.host.is_root() &&
+                engine_.host.exists(engine_.host.system("/sys/class/net/vmbr0/bridge"));
+            const std::string bridge = words_.text("bridge", has_vmbr0 ? "vmbr0" : "");
+            if (!bridge.empty() && bridge != "none") card += ",bridge=" + bridge;
+            cards.push_back(card);
+        }
+        int number = 0;
+        for (const std::string& card : cards) {
+            if (card == "none") continue;
+            while (has(fmt::format("net{}", number)))
+                ++number;
+            creation_.set(fmt::format("net{}", number), with_mac(card));
+        }
+    }
+
+    // "virtio,bridge=vmbr0" gets an address of its own.
+    static std::string with_mac(const std::string& card) {
+        const Field* field = vm_schema().find("net0");
+        Properties parts = Properties::parse(*field, card);
+        if (!parts.has("macaddr")) parts.set("macaddr", random_mac());
+        return parts.print();
+    }
+
+    void cloudinit() {
+        if (const auto user = words_.get("user")) creation_.set("ciuser", *user);
+        if (const auto password = words_.get("password")) creation_.set("cipassword", *password);
+        if (words_.has("ssh-key"))
+            creation_.set("sshkeys", encode_keys(engine_.host, words_.list("ssh-key")));
+        const Section& section = creation_.config().current;
+        const bool wants = section.has("ciuser") || section.has("cipassword") ||
+                           section.has("sshkeys") || section.has("ipconfig0");
+        if (!wants) return;
+        for (const auto& [key, value] : section.entries())
+            if (value.find("cloudinit") != std::string::npos && is_disk_key(key)) return;
+        if (!section.has("ipconfig0")) creation_.set("ipconfig0", "ip=dhcp");
+        creation_.new_disk(has("ide2") ? "ide0" : "ide2", storage_, cloudinit_bytes, "qcow2",
+                           "media=cdrom", "cloudinit");
+    }
+
+    void boot_order() {
+        std::vector<std::string> order;
+        if (!first_.empty()) order.push_back(first_);
+        if (!cd_.empty()) order.push_back(cd_);
+        if (has("net0")) order.push_back("net0");
+        if (!order.empty()) prefer("boot", "order=" + join(order, ";"));
+    }
+
+    Engine& engine_;
+    Values words_;
+    Creation creation_;
+    const Storage& storage_;
+    std::string format_;
+    std::vector<std::pair<std::string, std::string>> wanted_;
+    std::string ostype_;
+    Taste taste_{};
+    std::string first_;  // the disk to boot from
+    std::string cd_;
+};
+
+}  // namespace
+
+std::optional<int64_t> new_size(std::string_view text) {
+    const auto number = parse_number(text);
+    const auto bytes = number && *number > 0 && *number < 1e9
+                           ? std::optional(static_cast<int64_t>(*number * static_cast<double>(gib)))
+                           : parse_size(text);
+    if (!bytes || *bytes <= 0) return std::nullopt;
+    return (*bytes + 511) / 512 * 512;
+}
+
+int64_t disk_size(std::string_view text) {
+    if (const auto bytes = new_size(text)) return *bytes;
+    fail(Exit::usage, "'{}' is no size for a disk: 64G, 512M, or a number of GiB", printable(text));
+}
+
+// words, all optional, besides those of guest.h:
+//   name, memory (MiB), cores, ostype, description   as the configuration has them
+//   disk      list of SIZE or STORAGE:SIZE; "none": no disk; with image: its size at least
+//   iso       volume, path, or a name found on the storages
+//   image     volume or path of a disk image that becomes the first disk (import: the same)
+//   bridge    bridge of the network card; "none": user mode
+//   net       list of cards as net0 writes them, "none": no card
+//   uefi, tpm 1 or 0
+//   user, password, ssh-key (list of keys or files)  for cloud-init, which then gets its drive
+// Each of these may also stand in `values` ("disk=64G"). A disk key in `values` whose volume is
+// "STORAGE:SIZE" gets a new volume; "STORAGE:0,import-from=FILE" a copy of an image.
+Plan VmKind::create(Engine& engine, int id, const Values& words) const {
+    const int number = id > 0 ? id : engine.store.free_id();
+    return Builder(engine, number, words).build(number);
+}
+
+}  // namespace lodge
