@@ -40,10 +40,10 @@ auto find_named(List& list, std::string_view name) {
 std::string checked_value(std::string_view key, std::string_view value) {
     const bool is_raw = is_raw_key(key);
     if (!is_raw && !is_plain_key(key))
-        fail(Exit::usage, "{} is no key: a key has small letters, then digits", quoted(key));
+        fail(Exit::usage, "{} is no key: a key has small letters, then digits", in_quotes(key));
     value = trim(value);
     if (value.find('\n') != std::string_view::npos)
-        fail(Exit::usage, "{}: {} has a line break; a value is one line", key, quoted(value));
+        fail(Exit::usage, "{}: {} has a line break; a value is one line", key, in_quotes(value));
     if (value.empty() && !is_raw)
         fail(Exit::usage, "{}: the value is empty; remove the key instead", key);
     return std::string(value);
@@ -56,7 +56,7 @@ std::string_view volume_of(std::string_view value) {
 }
 
 bool is_drive(std::string_view key) {
-    if (key == "efidisk0" || key == "tpmstate0") return true;
+    if (key == "efidisk0" || key == "tpmstate0" || key == "cdrom") return true;
     for (const std::string_view stem : {"ide", "sata", "scsi", "virtio"}) {
         if (key.starts_with(stem) && key.size() > stem.size() && key[stem.size()] >= '0' &&
             key[stem.size()] <= '9')
@@ -76,8 +76,10 @@ std::string* Section::value_of(std::string_view key) {
 }
 
 void Section::drop_kept(std::string_view key) {
-    std::erase_if(verbatim_, [&](const std::string& line) {
-        return line.size() > key.size() && line.starts_with(key) && line[key.size()] == ':';
+    const std::string_view old = key == "sockets" ? "smp" : key == "ide2" ? "cdrom" : key;
+    std::erase_if(verbatim_, [&](std::string_view line) {
+        const std::string_view name = line.substr(0, line.find(':'));
+        return name.size() < line.size() && (name == key || name == old);
     });
 }
 
@@ -176,7 +178,28 @@ std::string Config::words_of(const Problem& problem) const {
     return fmt::format("{}:{}: {}", printable(file_), problem.line, problem.words);
 }
 
-// The order is the format's: bytewise by key, raw lxc lines after them as they stood.
+// The keys in the format's order, bytewise, old names replaced by those of today.
+std::vector<std::pair<std::string, std::string>> Config::sorted_keys(const Section& section) const {
+    const bool is_qemu = schema_->kind == "qemu";
+    const bool is_current = &section == &current;
+    std::vector<std::pair<std::string, std::string>> sorted;
+    for (const auto& [key, value] : section.entries_) {
+        if (is_raw_key(key) || (is_current && key == "snapstate")) continue;
+        if (is_current && is_qemu && key.starts_with("unused") && is_used(volume_of(value)))
+            continue;
+        if (is_qemu && key == "ide2" && section.has("cdrom")) continue;
+        if (is_qemu && key == "cdrom") {
+            sorted.emplace_back("ide2", as_cdrom(value));
+        } else if (is_qemu && key == "smp") {
+            if (!section.has("sockets")) sorted.emplace_back("sockets", value);
+        } else {
+            sorted.emplace_back(key, value);
+        }
+    }
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+}
+
 std::string Config::print_section(const Section& section, bool is_pending) const {
     std::string text;
     if (!section.description_.empty()) {
@@ -185,20 +208,9 @@ std::string Config::print_section(const Section& section, bool is_pending) const
     } else if (is_pending && section.has_description_) {
         text += "#\n";
     }
-    std::vector<const std::pair<std::string, std::string>*> sorted;
-    for (const auto& entry : section.entries_) {
-        const bool is_current = &section == &current;
-        if (is_raw_key(entry.first)) continue;
-        if (is_current && entry.first == "snapstate") continue;
-        if (is_current && schema_->kind == "qemu" && entry.first.starts_with("unused") &&
-            is_used(volume_of(entry.second)))
-            continue;
-        sorted.push_back(&entry);
-    }
-    std::sort(sorted.begin(), sorted.end(),
-              [](const auto* a, const auto* b) { return a->first < b->first; });
-    for (const auto* entry : sorted)
-        text += entry->first + ": " + entry->second + "\n";
+    for (const auto& [key, value] : sorted_keys(section))
+        text += key + ": " + value + "\n";
+    // Raw lxc lines after the others, as they stood: their order counts.
     for (const auto& [key, value] : section.entries_)
         if (is_raw_key(key)) text += key + ": " + value + "\n";
     for (const std::string& line : section.verbatim_)
@@ -277,7 +289,7 @@ Section& Config::add_snapshot(std::string_view name) {
         fail(Exit::usage,
              "{} is no name for a snapshot: a letter, then letters, digits, '-' or '_', at least "
              "two in all, and not pending or current",
-             quoted(name));
+             in_quotes(name));
     if (snapshot(name) != nullptr)
         fail(Exit::refused, "{}: there is a snapshot {} already", file_, name);
     sections_changed_ = true;
@@ -287,7 +299,7 @@ Section& Config::add_snapshot(std::string_view name) {
 void Config::remove_snapshot(std::string_view name) {
     const auto found = find_named(snapshots_, name);
     if (found == snapshots_.end())
-        fail(Exit::not_found, "{}: there is no snapshot {}", file_, quoted(name));
+        fail(Exit::not_found, "{}: there is no snapshot {}", file_, in_quotes(name));
     snapshots_.erase(found);
     sections_changed_ = true;
 }

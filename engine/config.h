@@ -106,6 +106,7 @@ class Config {
   private:
     friend class ConfigParser;
     std::string effective(std::string_view key) const;
+    std::vector<std::pair<std::string, std::string>> sorted_keys(const Section& section) const;
     std::string print_section(const Section& section, bool is_pending) const;
     bool is_used(std::string_view volume) const;
 

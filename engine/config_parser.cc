@@ -80,6 +80,11 @@ bool is_snapshot_name(std::string_view name) {
     });
 }
 
+std::string as_cdrom(std::string_view value) {
+    const bool is_said = value.find("media=") != std::string_view::npos;
+    return std::string(value) + (is_said ? "" : ",media=cdrom");
+}
+
 ConfigParser::ConfigParser(Config& config, std::string_view text) : config_(config), text_(text) {
     section_ = &config_.current;
 }
@@ -112,7 +117,7 @@ void ConfigParser::take_line(std::string_view line) {
         if (!value.empty()) return take_key(line.substr(0, colon), value, line);
     }
     section_->verbatim_.emplace_back(line);
-    report("", fmt::format("{} is no setting (key: value); the line is kept", quoted(bare)));
+    report("", fmt::format("{} is no setting (key: value); the line is kept", in_quotes(bare)));
 }
 
 // A line such as "[name]". False when it is none.
@@ -135,7 +140,7 @@ bool ConfigParser::take_header(std::string_view line) {
         open(reopen(config_.snapshots_, name));
     } else {
         config_.unknown_sections_.push_back(std::string(line) + "\n");
-        report("", fmt::format("the section {} is not known; it is kept", quoted(line)));
+        report("", fmt::format("the section {} is not known; it is kept", in_quotes(line)));
     }
     return true;
 }
@@ -174,7 +179,7 @@ void ConfigParser::take_raw(std::string_view line) {
     if (!is_raw_key(key) || rest.empty()) {
         section_->verbatim_.emplace_back(line);
         report("", fmt::format("{} is no setting (lxc.key = value); the line is kept",
-                               quoted(trim(line))));
+                               in_quotes(trim(line))));
         return;
     }
     section_->entries_.emplace_back(key, trim(rest.substr(1)));
@@ -188,9 +193,14 @@ void ConfigParser::take_key(std::string_view key, std::string_view value, std::s
     std::string extended;
     if (is_qemu && key == "cdrom") {
         key = "ide2";
-        extended = value;
-        if (value.find("media=") == std::string_view::npos) extended += ",media=cdrom";
+        extended = as_cdrom(value);
         value = extended;
+    }
+    // The old name of sockets, which counts only where there is no new one.
+    if (is_qemu && key == "smp") {
+        const auto sockets = seen_.find("sockets");
+        if (sockets != seen_.end() && sockets->second.good && parse_integer(value)) return;
+        key = "sockets";
     }
     std::string words;
     if (!is_special_ && !(key == "delete" && section_ == &config_.pending)) {
@@ -225,15 +235,6 @@ void ConfigParser::finish_section() {
         return;
     }
     section_->description_ = trim_end(section_->description_);
-    // The old name of sockets, given up by the format when it writes.
-    if (config_.schema_->kind == "qemu") {
-        if (std::string* smp = section_->value_of("smp")) {
-            const std::string value = *smp;
-            std::erase_if(section_->entries_, [](const auto& one) { return one.first == "smp"; });
-            if (section_->value_of("sockets") == nullptr)
-                section_->entries_.emplace_back("sockets", value);
-        }
-    }
     section_ = nullptr;
     is_special_ = false;
 }

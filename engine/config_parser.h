@@ -13,6 +13,8 @@ bool is_plain_key(std::string_view key);
 bool is_raw_key(std::string_view key);
 // The form of a snapshot's name: a letter, then at least one of letters, digits, '_' and '-'.
 bool is_snapshot_name(std::string_view name);
+// The value of the old key cdrom as ide2 has it.
+std::string as_cdrom(std::string_view value);
 
 // ConfigParser takes a configuration file apart line by line, once, into a Config. The rules are
 // those of Proxmox VE's text format; what they would drop is kept and told as a Problem.

@@ -35,8 +35,14 @@ Properties Properties::parse_lenient(const Field& field, std::string_view value,
         value.remove_prefix(comma + 1);
     }
     for (const Field& part : field.parts) {
-        const bool aside = std::any_of(properties.aside_.begin(), properties.aside_.end(),
-                                       [&](const Aside& one) { return one.part == part.key; });
+        // A bad value has been told of already; do not say "missing" as well.
+        const auto stands_for = [&](const Properties::Aside& one) {
+            const Field* alias = part_of(field, one.part);
+            return one.part == part.key ||
+                   (alias != nullptr && (alias->alias == part.key || alias->alias_key == part.key));
+        };
+        const bool aside =
+            std::any_of(properties.aside_.begin(), properties.aside_.end(), stands_for);
         if (part.required && !properties.has(part.key) && !aside)
             problems.push_back(fmt::format("{} is missing: {}", part.key, allowed_words(part)));
     }
@@ -57,12 +63,12 @@ void Properties::take(std::string_view piece, std::vector<std::string>& problems
 
     if (!named && part == nullptr)
         return set_aside(
-            fmt::format("{} has no name: it is one of {}", quoted(piece), known_parts(*field_)));
+            fmt::format("{} has no name: it is one of {}", in_quotes(piece), known_parts(*field_)));
     if (value.empty() || name.empty())
-        return set_aside(fmt::format("{} is not allowed: name=value", quoted(piece)));
+        return set_aside(fmt::format("{} is not allowed: name=value", in_quotes(piece)));
     if (part == nullptr) {
         problems.push_back(
-            fmt::format("there is no part {}: it has {}", quoted(name), known_parts(*field_)));
+            fmt::format("there is no part {}: it has {}", in_quotes(name), known_parts(*field_)));
         if (has(name))
             aside_.push_back({std::string(name), std::string(piece)});
         else
@@ -72,7 +78,7 @@ void Properties::take(std::string_view piece, std::vector<std::string>& problems
     const bool twice = part->alias.empty()
                            ? has(name)
                            : has(part->alias) || (!part->alias_key.empty() && has(part->alias_key));
-    if (twice) return set_aside(fmt::format("{} stands twice", quoted(name)));
+    if (twice) return set_aside(fmt::format("{} stands twice", in_quotes(name)));
     // A second name has the rules of what it names.
     const Field* rules = part;
     if (!part->alias.empty() && part->alias_key.empty()) {
@@ -134,7 +140,7 @@ void Properties::set(std::string_view part, std::string_view value) {
         fail(Exit::usage,
              "{}: {} cannot be {}: a part of a property holds no comma and no line "
              "break and is not empty",
-             field_->key, part, quoted(value));
+             field_->key, part, in_quotes(value));
     drop_aside(part);
     for (auto& [name, old] : parts_) {
         if (name != part) continue;

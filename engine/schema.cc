@@ -132,10 +132,10 @@ std::string problem_with(const Field& field, std::string_view value) {
     if (field.type == ValueType::checked && field.check != nullptr) {
         const std::string words = field.check(value);
         if (words.empty()) return {};
-        return fmt::format("{} is not allowed: {}", quoted(value), words);
+        return fmt::format("{} is not allowed: {}", in_quotes(value), words);
     }
     if (is_allowed(field, value)) return {};
-    return fmt::format("{} is not allowed: {}", quoted(value), allowed_words(field));
+    return fmt::format("{} is not allowed: {}", in_quotes(value), allowed_words(field));
 }
 
 std::string allowed_words(const Field& field) {
@@ -148,6 +148,8 @@ std::string allowed_words(const Field& field) {
         case ValueType::text:
             return "text on one line";
         case ValueType::choice:
+            if (field.choices.find('|') == std::string_view::npos)
+                return "only " + std::string(field.choices);
             return "one of " + join(split(field.choices, '|'), ", ");
         case ValueType::size:
             return "a size such as 512M or 32G";
@@ -191,7 +193,7 @@ const Field* bare_part(const Field& field) {
     return found == field.parts.end() ? nullptr : &*found;
 }
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
     constexpr size_t longest = 60;
     if (value.size() <= longest) return "'" + printable(value) + "'";
     size_t cut = longest;

@@ -68,6 +68,6 @@ void require_allowed(const Schema& schema, std::string_view key, std::string_vie
 const Field* part_of(const Field& field, std::string_view part);
 const Field* bare_part(const Field& field);
 // The value in quotes for a message: control bytes shown as \xNN, cut after 60 bytes.
-std::string quoted(std::string_view value);
+std::string in_quotes(std::string_view value);
 
 }  // namespace lodge
