@@ -1,0 +1,354 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/units.h"
+#include "engine/vm/console.h"
+#include "engine/vm/scrollback.h"
+#include "engine/vm/vm.h"
+
+// `lodge console`: a person's terminal, or a script's pipes, on a guest's serial line.
+
+namespace lodge {
+namespace {
+
+constexpr char leave_key = 0x1d;  // Ctrl-]
+// A script's input is over and the guest has been silent for so long: there is no more to come.
+constexpr auto silence = std::chrono::milliseconds(2000);
+constexpr auto look_for_start = std::chrono::milliseconds(250);
+constexpr size_t most_unsent = 1 << 16;
+
+void write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t done = ::write(fd, bytes.data(), bytes.size());
+        if (done > 0) {
+            bytes.remove_prefix(static_cast<size_t>(done));
+        } else if (errno == EAGAIN) {
+            pollfd wait{fd, POLLOUT, 0};
+            ::poll(&wait, 1, 1000);
+        } else if (errno != EINTR) {
+            fail_errno(errno, "cannot write what the guest says");
+        }
+    }
+}
+
+// RawTerminal keeps a terminal raw: each key goes to the guest as it is. As it was on destruction.
+class RawTerminal {
+  public:
+    explicit RawTerminal(int fd) : fd_(fd) {
+        if (::tcgetattr(fd, &before_) != 0)
+            fail_errno(errno, "cannot read the terminal's settings");
+        termios raw = before_;
+        ::cfmakeraw(&raw);
+        if (::tcsetattr(fd, TCSAFLUSH, &raw) != 0)
+            fail_errno(errno, "cannot set the terminal to pass each key");
+    }
+    RawTerminal(const RawTerminal&) = delete;
+    RawTerminal& operator=(const RawTerminal&) = delete;
+    ~RawTerminal() { ::tcsetattr(fd_, TCSADRAIN, &before_); }
+
+  private:
+    int fd_;
+    termios before_{};
+};
+
+// ConsoleHold is the right to type to a console: one at a time (flock(2), gone with its process).
+class ConsoleHold {
+  public:
+    ConsoleHold(const Host& host, const std::string& path, const Guest& guest) {
+        fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!fd_) fail_errno(errno, "cannot take the console of " + guest_words(guest));
+        if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0)
+            fail(Exit::busy,
+                 "the console of {} is held by {}. To look on without typing: lodge console {} "
+                 "--watch",
+                 guest_words(guest), holder(host, host.read_line(path)), guest.id);
+        const std::string me = std::to_string(::getpid()) + "\n";
+        if (::ftruncate(fd_.get(), 0) != 0 || ::pwrite(fd_.get(), me.data(), me.size(), 0) < 0)
+            fail_errno(errno, "cannot write " + path);
+    }
+
+  private:
+    static std::string holder(const Host& host, const std::string& text) {
+        const auto pid = parse_integer(text);
+        if (!pid) return "another process";
+        std::string words = host.read(host.system("/proc/" + text + "/cmdline")).value_or("");
+        for (char& byte : words)
+            if (byte == '\0') byte = ' ';
+        struct stat found {};
+        std::string who;
+        if (::stat(host.system("/proc/" + text).c_str(), &found) == 0)
+            who = fmt::format(" of user {}", found.st_uid);
+        const std::string command(trim(words));
+        return fmt::format("process {}{}{}", *pid, who,
+                           command.empty() ? "" : " (" + printable(command) + ")");
+    }
+    Fd fd_;
+};
+
+// Attachment is one sitting at a guest's console, from attaching until the person leaves, the
+// script's input is used up, or the guest is gone.
+class Attachment {
+  public:
+    Attachment(Engine& engine, const Guest& guest, const Values& words);
+    int run();
+
+  private:
+    enum class Over { no, left, input_ended, guest_ended, signalled };
+    void say(const std::string& words);
+    void explain_missing(const std::string& socket) const;
+    bool wait_for_start();
+    void one_run();
+    void show_history(SerialConsole::Ends& ends);
+    void listen_to_person();
+    void read_input(uint32_t events);
+    void input(std::string_view bytes);
+    void restart_silence();
+    void end(Over why) {
+        if (over_ == Over::no) over_ = why;
+        loop_.stop();
+    }
+
+    Engine& engine_;
+    const Guest& guest_;
+    const bool watch_, stay_;
+    const size_t lines_;
+    const std::string port_;  // "serial0"
+    const std::string log_;
+    const bool typed_;  // standard input is a terminal
+    const bool seen_;   // standard output is one
+    Loop loop_;
+    TerminalModes modes_;
+    std::optional<RawTerminal> raw_;
+    std::optional<SerialConsole> console_;
+    std::string early_;  // typed while the guest was away
+    Over over_ = Over::no;
+    bool input_over_ = false;
+    int signal_ = 0;
+    Loop::Source input_, silence_, term_, hangup_, interrupt_, quit_;
+};
+
+Attachment::Attachment(Engine& engine, const Guest& guest, const Values& words)
+    : engine_(engine),
+      guest_(guest),
+      watch_(words.flag("watch")),
+      stay_(words.flag("stay")),
+      lines_(static_cast<size_t>(words.integer("lines", 20))),
+      port_("serial" + std::to_string(words.integer("serial", 0))),
+      log_(guest_log_folder(engine.host, guest.id) + "/" + port_ + ".log"),
+      typed_(::isatty(STDIN_FILENO) == 1),
+      seen_(::isatty(STDOUT_FILENO) == 1) {}
+
+// Notices go where the guest's words do not, unless a person sees both.
+void Attachment::say(const std::string& words) {
+    write_all(STDERR_FILENO, raw_ ? "\r\n" + words + "\r\n" : words + "\n");
+}
+
+void Attachment::explain_missing(const std::string& socket) const {
+    const std::string name = guest_words(guest_);
+    const auto value = guest_.config.current.get(port_);
+    if (!value)
+        fail(Exit::refused,
+             "{} has no serial port {}. Give it one: lodge set {} {}=socket, then stop and start "
+             "it. Inside, Linux wants console=ttyS{} on its kernel's command line, or: systemctl "
+             "enable --now serial-getty@ttyS{}",
+             name, port_.substr(6), guest_.id, port_, port_.substr(6), port_.substr(6));
+    if (*value != "socket")
+        fail(Exit::refused, "{} of {} is the host's device {}: lodge console needs {}=socket",
+             port_, name, printable(*value), port_);
+    if (!engine_.host.exists(socket))
+        fail(Exit::refused,
+             "{} was started before it got {}: stop and start it, a reboot from inside is not "
+             "enough",
+             name, port_);
+}
+
+bool Attachment::wait_for_start() {
+    if (vm_process(engine_.host, guest_.id)) return true;
+    if (!stay_)
+        fail(Exit::refused,
+             "{} is not running. Start it: lodge start {}. Its last words: lodge "
+             "console {} --log",
+             guest_words(guest_), guest_.id, guest_.id);
+    say(fmt::format("{} is not running; waiting for its start{}", guest_words(guest_),
+                    typed_ ? " (Ctrl-] leaves)" : ""));
+    const auto timer = loop_.every(look_for_start, look_for_start / 2, [this] {
+        if (vm_process(engine_.host, guest_.id) &&
+            engine_.host.exists(guest_run_folder(engine_.host, guest_.id) + "/" + port_))
+            loop_.stop();
+    });
+    loop_.run();
+    return over_ == Over::no;
+}
+
+void Attachment::show_history(SerialConsole::Ends& ends) {
+    if (!seen_ || lines_ == 0) {
+        int64_t end = 0;
+        // A pipe gets what is said from now on.
+        read_scrollback(log_, end, 0);
+        ends.from = end;
+        return;
+    }
+    std::string text;
+    for (const char byte : scrollback_lines(log_, lines_, ends.from)) {
+        if (byte == '\n') text += '\r';
+        text += byte;
+    }
+    write_all(STDOUT_FILENO, text);
+}
+
+void Attachment::restart_silence() {
+    if (!input_over_ || typed_ || watch_) return;
+    silence_ = loop_.after(silence, silence / 10, [this] { end(Over::input_ended); });
+}
+
+void Attachment::input(std::string_view bytes) {
+    if (console_)
+        console_->write(bytes);
+    else if (early_.size() < most_unsent)
+        early_ += bytes;
+}
+
+void Attachment::read_input(uint32_t) {
+    // A guest that does not read would have us keep all of a large file.
+    if (console_ && console_->unsent() > most_unsent) {
+        console_->catch_up();
+        ::usleep(1000);
+        return;
+    }
+    std::array<char, 4096> bytes;
+    const ssize_t got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) {
+        input_.cancel();
+        input_over_ = true;
+        if (typed_) return end(Over::left);
+        return restart_silence();
+    }
+    std::string_view text(bytes.data(), static_cast<size_t>(got));
+    const size_t leave = typed_ ? text.find(leave_key) : std::string_view::npos;
+    if (!watch_) input(text.substr(0, leave));
+    if (watch_ && typed_ && (text[0] == 'q' || text[0] == 3)) return end(Over::left);
+    if (leave != std::string_view::npos) end(Over::left);
+}
+
+void Attachment::listen_to_person() {
+    const auto by_signal = [this](int number) {
+        return loop_.on_signal(number, [this, number] {
+            signal_ = number;
+            end(Over::signalled);
+        });
+    };
+    term_ = by_signal(SIGTERM);
+    hangup_ = by_signal(SIGHUP);
+    interrupt_ = by_signal(SIGINT);
+    quit_ = by_signal(SIGQUIT);
+    if (typed_) raw_.emplace(STDIN_FILENO);
+    if (watch_ && !typed_) return;
+    struct stat found {};
+    // epoll takes no plain files: such an input is read whole, there is no waiting for it.
+    if (::fstat(STDIN_FILENO, &found) == 0 && (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode))) {
+        std::array<char, 4096> bytes;
+        ssize_t got = 0;
+        while ((got = ::read(STDIN_FILENO, bytes.data(), bytes.size())) > 0)
+            early_.append(bytes.data(), static_cast<size_t>(got));
+        input_over_ = true;
+        return;
+    }
+    if (::fstat(STDIN_FILENO, &found) == 0 && S_ISCHR(found.st_mode) && !typed_) {
+        input_over_ = true;  // /dev/null
+        return;
+    }
+    input_ = loop_.on_io(STDIN_FILENO, EPOLLIN, [this](uint32_t events) { read_input(events); });
+}
+
+void Attachment::one_run() {
+    const std::string folder = guest_run_folder(engine_.host, guest_.id);
+    const std::string socket = folder + "/" + port_;
+    explain_missing(socket);
+    trim_scrollback(log_);
+    std::optional<ConsoleHold> hold;
+    if (!watch_) hold.emplace(engine_.host, socket + ".lock", guest_);
+    const auto process = vm_process(engine_.host, guest_.id);
+    if (!process) return;
+    const Fd pidfd = open_process(engine_.host, *process);
+    if (!pidfd) return;
+    const auto gone = loop_.on_end(pidfd.get(), [this] { end(Over::guest_ended); });
+    if (!raw_ && !term_) listen_to_person();
+    if (seen_ || typed_)
+        say(fmt::format("{} of {}: {}", port_, guest_words(guest_),
+                        watch_ ? "looking on, q or Ctrl-] leaves" : "Ctrl-] leaves"));
+    SerialConsole::Ends ends{watch_ ? "" : socket, log_, 0};
+    show_history(ends);
+    console_.emplace(
+        loop_, ends,
+        [this](std::string_view text) {
+            if (seen_) modes_.see(text);
+            write_all(STDOUT_FILENO, text);
+            if (silence_) restart_silence();
+        },
+        [this] {
+            if (over_ == Over::no) end(Over::guest_ended);
+        });
+    if (!watch_) console_->write(std::exchange(early_, {}));
+    restart_silence();
+    loop_.run();
+    console_->catch_up();
+    console_.reset();
+}
+
+int Attachment::run() {
+    for (;;) {
+        if (stay_ && !term_) listen_to_person();
+        if (!wait_for_start()) break;
+        one_run();
+        silence_.cancel();
+        if (over_ != Over::guest_ended) {
+            if (over_ != Over::no) break;
+            continue;
+        }
+        write_all(STDOUT_FILENO, std::exchange(modes_, {}).undo());
+        if (!stay_) break;
+        over_ = Over::no;
+    }
+    if (seen_) write_all(STDOUT_FILENO, modes_.undo());
+    const bool told = seen_ || typed_;
+    if (over_ == Over::guest_ended) say(guest_words(guest_) + " stopped");
+    if (over_ == Over::left && told) say("left " + guest_words(guest_) + "; it goes on");
+    return over_ == Over::signalled ? 128 + signal_ : 0;
+}
+
+}  // namespace
+
+int VmKind::console(Engine& engine, const Guest& guest, const Values& words) const {
+    const int64_t number = words.integer("serial", 0);
+    const int64_t lines = words.integer("lines", 20);
+    if (number < 0 || number > 3)
+        fail(Exit::usage, "--serial {} is not allowed: 0, 1, 2 or 3", number);
+    if (lines < 0 || lines > 100000)
+        fail(Exit::usage, "--lines {} is not allowed: 0 to 100000", lines);
+    if (words.flag("log")) {
+        const std::string log =
+            fmt::format("{}/serial{}.log", guest_log_folder(engine.host, guest.id), number);
+        int64_t end = 0;
+        std::string text = scrollback_lines(log, static_cast<size_t>(lines), end);
+        if (!text.empty() && text.back() != '\n') text += '\n';
+        write_all(STDOUT_FILENO, text);
+        if (text.empty()) write_all(STDERR_FILENO, guest_words(guest) + " has said nothing yet\n");
+        return 0;
+    }
+    return Attachment(engine, guest, words).run();
+}
+
+}  // namespace lodge
