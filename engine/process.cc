@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -86,6 +87,15 @@ bool place_descriptors(const Program& program) {
     return true;
 }
 
+bool keep_to(const std::vector<int>& processors) {
+    if (processors.empty()) return true;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (const int processor : processors)
+        if (processor >= 0 && processor < CPU_SETSIZE) CPU_SET(processor, &set);
+    return ::sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
 bool become(const Program::User& user) {
     return ::setgroups(user.groups.size(), user.groups.data()) == 0 &&
            ::setresgid(user.gid, user.gid, user.gid) == 0 &&
@@ -113,6 +123,7 @@ void become_program(const Program& program, const Prepared& prepared, pid_t pare
         if (!join_cgroup(procs.c_str())) return;
     if (!program.folder.empty() && ::chdir(program.folder.c_str()) != 0) return;
     if (!place_descriptors(program)) return;
+    if (!keep_to(program.processors)) return;
     if (program.user && !become(*program.user)) return;
     // setresuid clears the parent-death signal: set it again.
     if (!program.outlives_us) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -127,11 +138,14 @@ struct Streams {
 // Forks and execs. Throws with the child's errno when it could not become the program.
 pid_t launch(const Program& program, const Streams& streams) {
     const Prepared prepared(program);
-    Pipe status;
+    Pipe status, go;
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) fail_errno(errno, "cannot start " + program.argv[0]);
     if (child == 0) {
+        go.write.reset();
+        char word = 0;
+        if (program.before_run && ::read(go.read.get(), &word, 1) != 1) ::_exit(126);
         const int report = ::fcntl(status.write.get(), F_DUPFD_CLOEXEC, 300);
         if (::dup2(streams.input, 0) >= 0 && ::dup2(streams.output, 1) >= 0 &&
             ::dup2(streams.trouble, 2) >= 0)
@@ -141,6 +155,16 @@ pid_t launch(const Program& program, const Streams& streams) {
         ::_exit(told == sizeof trouble ? 127 : 126);
     }
     status.write.reset();
+    if (program.before_run) {
+        try {
+            program.before_run(child);
+            if (::write(go.write.get(), "1", 1) != 1) fail_errno(errno, "cannot start a program");
+        } catch (...) {
+            go.write.reset();
+            ::waitpid(child, nullptr, 0);
+            throw;
+        }
+    }
     int trouble = 0;
     ssize_t got = 0;
     while ((got = ::read(status.read.get(), &trouble, sizeof trouble)) < 0 && errno == EINTR) {

@@ -20,8 +20,8 @@ class Host;
 // Command line and surroundings of a program to start. argv[0] is a full path.
 struct Program {
     std::vector<std::string> argv;
-    std::string input;                // given on its standard input
-    std::string folder;               // working folder; "" stays
+    std::string input;                                             // given on its standard input
+    std::string folder;                                            // working folder; "" stays
     std::vector<std::pair<std::string, std::string>> environment;  // added to ours
     // Descriptors it inherits, with the numbers that it sees them under (3 and up).
     std::vector<std::pair<int, int>> descriptors;
@@ -30,17 +30,21 @@ struct Program {
         gid_t gid;
         std::vector<gid_t> groups;  // supplementary
     };
-    std::optional<User> user;         // become this user before the program runs
-    bool no_new_privileges = false;   // PR_SET_NO_NEW_PRIVS
-    bool outlives_us = false;         // own session; else it is killed when we die (PDEATHSIG)
-    std::string enter_cgroup_procs;   // "cgroup.procs" files to join, separated by ':'; "" none
+    std::optional<User> user;        // become this user before the program runs
+    bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS
+    bool outlives_us = false;        // own session; else it is killed when we die (PDEATHSIG)
+    std::string enter_cgroup_procs;  // "cgroup.procs" files to join, separated by ':'; "" none
+    std::vector<int> processors;     // it may run on these only; empty: on all that we may
+    // Called by us when the process exists but is not the program yet, so that whoever looks after
+    // it can be told first: when we die in it or it throws, the process ends without a trace.
+    std::function<void(pid_t)> before_run;
 };
 
 // Outcome is how a program ended.
 struct Outcome {
-    int status = 0;        // exit status, or 128 + the signal
-    std::string output;    // standard output, at most 64 MiB
-    std::string trouble;   // standard error, at most 1 MiB
+    int status = 0;       // exit status, or 128 + the signal
+    std::string output;   // standard output, at most 64 MiB
+    std::string trouble;  // standard error, at most 1 MiB
     bool timed_out = false;
 };
 
@@ -66,8 +70,8 @@ pid_t start_detached(const Program& program, int log_fd);
 // ProcessId names one process for good: a pid that was reused has another start time.
 struct ProcessId {
     pid_t pid = 0;
-    uint64_t start = 0;   // field 22 of /proc/<pid>/stat, clock ticks after boot (proc(5))
-    std::string boot;     // /proc/sys/kernel/random/boot_id
+    uint64_t start = 0;  // field 22 of /proc/<pid>/stat, clock ticks after boot (proc(5))
+    std::string boot;    // /proc/sys/kernel/random/boot_id
 
     std::string print() const;  // "<pid> <start> <boot>"
     static std::optional<ProcessId> parse(std::string_view text);
