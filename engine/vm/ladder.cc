@@ -1,0 +1,218 @@
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/units.h"
+#include "engine/vm/agent.h"
+#include "engine/vm/life.h"
+#include "engine/vm/qmp.h"
+#include "engine/vm/vm.h"
+
+// How a guest is asked, told and made to end. Every signal goes through a pidfd whose process was
+// compared with the pid file after it was opened: never to anyone else.
+
+namespace lodge {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// The guest's process, held so that it cannot become another one.
+struct Held {
+    ProcessId process;
+    Fd pidfd;
+};
+
+std::optional<Held> hold_process(const Host& host, int id) {
+    const auto process = vm_process(host, id);
+    if (!process) return std::nullopt;
+    Fd pidfd = open_process(host, *process);
+    if (!pidfd) return std::nullopt;
+    return Held{*process, std::move(pidfd)};
+}
+
+std::string name_of(const Values& on) {
+    return on.text("name", on.text("guest"));
+}
+int id_of(const Values& on) {
+    return static_cast<int>(on.integer("guest"));
+}
+
+// Waits for the end and tells how long it has been; false when the time is over. Throws when the
+// person does not want to wait any longer.
+bool wait_telling(Work& work, const Held& held, seconds limit) {
+    const auto begin = Clock::now();
+    for (;;) {
+        const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - begin);
+        if (passed >= limit) return wait_end(held.pidfd, milliseconds(0));
+        const auto slice = std::min<milliseconds>(milliseconds(500), limit - passed);
+        if (wait_end(held.pidfd, slice)) return true;
+        work.check();
+        work.progress(passed.count() / 1000, limit.count(), "s");
+    }
+}
+
+// A child of ours (a start that is taken back) would stay as a zombie.
+void reap(const Held& held) {
+    ::waitpid(held.process.pid, nullptr, WNOHANG);
+}
+
+// The guest is gone because Lodge wanted it: nothing to keep as its last words.
+void forget(const Host& host, const Held& held, int id) {
+    reap(held);
+    host.remove(guest_run_folder(host, id) + "/pid");
+}
+
+// A paused guest hears neither its power button nor its agent.
+void let_go_on(Work& work, int id) {
+    Qmp qmp = vm_monitor(work.engine().host, id, seconds(5));
+    const auto status = qmp.call("query-status").value("status", "");
+    if (status == "paused" || status == "prelaunch") {
+        work.say("it is paused: it goes on, so that it can end");
+        qmp.call("cont");
+    } else if (status == "suspended") {
+        work.say("it sleeps: it is woken, so that it can end");
+        qmp.call("system_wakeup");
+    }
+}
+
+bool ask_agent(Work& work, int id, std::string_view mode) {
+    try {
+        Agent agent = Agent::connect(work.engine().host, id, milliseconds(1500));
+        agent.shutdown(mode, milliseconds(2000));
+        work.say("asked through the guest agent");
+        return true;
+    } catch (const Error& error) {
+        work.say(fmt::format("the guest agent cannot be asked: {}", error.what()));
+        return false;
+    }
+}
+
+// The last rungs: QMP quit, SIGTERM, SIGKILL, each with its time. Throws when even that is in vain.
+void end_process(Work& work, const Held& held, int id, const std::string& name,
+                 seconds quit_limit) {
+    const Host& host = work.engine().host;
+    if (quit_limit.count() > 0) {
+        try {
+            vm_monitor(host, id, seconds(3)).call("quit", {}, seconds(3));
+        } catch (const Error& error) {
+            // A QEMU that closes before it answers has done what it was told.
+            if (!wait_end(held.pidfd, milliseconds(100)))
+                work.say(fmt::format("QEMU takes no command: {}", error.what()));
+        }
+        if (wait_telling(work, held, quit_limit)) return;
+    }
+    work.say(fmt::format("QEMU (process {}) is told to end", held.process.pid));
+    if (!signal_process(held.pidfd, SIGTERM)) return;
+    if (wait_telling(work, held, seconds(quit_limit.count() > 0 ? 10 : 2))) return;
+    work.say(fmt::format("QEMU (process {}) is killed", held.process.pid));
+    if (!signal_process(held.pidfd, SIGKILL)) return;
+    if (wait_telling(work, held, seconds(30))) return;
+    fail(Exit::failed,
+         "cannot stop {}: process {} does not end even when killed; the kernel waits for a device "
+         "it uses, such as a disk or a network storage",
+         name, held.process.pid);
+}
+
+}  // namespace
+
+void run_vm_shutdown(Work& work, const Values& on) {
+    const Host& host = work.engine().host;
+    const int id = id_of(on);
+    const std::string name = name_of(on);
+    const auto held = hold_process(host, id);
+    if (!held) {
+        work.say(name + " does not run any more");
+        return;
+    }
+    const seconds limit(on.integer("timeout", 60));
+    try {
+        let_go_on(work, id);
+        if (!(on.flag("agent") && ask_agent(work, id, "powerdown"))) {
+            vm_monitor(host, id, seconds(5)).call("system_powerdown");
+            work.say("asked by its power button (ACPI)");
+        }
+        if (wait_telling(work, *held, limit)) return forget(host, *held, id);
+    } catch (const Error& error) {
+        if (error.exit() == Exit::cancelled || !on.flag("force")) {
+            // It ended while it was asked: that is all that was wanted.
+            if (!wait_end(held->pidfd, milliseconds(100))) throw;
+            return forget(host, *held, id);
+        }
+        work.say(error.what());
+    }
+    if (!on.flag("force"))
+        fail(Exit::failed,
+             "{} did not shut down within {} s: lodge stop {} ends it at once, and lodge shutdown "
+             "--timeout waits longer",
+             name, limit.count(), id);
+    work.say(fmt::format("it did not end within {} s: it is stopped", limit.count()));
+    end_process(work, *held, id, name, seconds(10));
+    forget(host, *held, id);
+}
+
+void run_vm_stop(Work& work, const Values& on) {
+    const Host& host = work.engine().host;
+    const int id = id_of(on);
+    const auto held = hold_process(host, id);
+    if (!held) return;
+    end_process(work, *held, id, name_of(on),
+                seconds(on.flag("force") ? 0 : on.integer("timeout", 60)));
+    forget(host, *held, id);
+}
+
+// The undo of a start: what does not run is content with that.
+void run_vm_kill(Work& work, const Values& on) {
+    const Host& host = work.engine().host;
+    const int id = id_of(on);
+    if (const auto held = hold_process(host, id)) {
+        signal_process(held->pidfd, SIGTERM);
+        if (!wait_end(held->pidfd, seconds(3))) {
+            signal_process(held->pidfd, SIGKILL);
+            if (!wait_end(held->pidfd, seconds(30)))
+                fail(Exit::failed, "process {} does not end even when killed", held->process.pid);
+        }
+        reap(*held);
+    }
+    host.remove(guest_run_folder(host, id) + "/pid");
+}
+
+void run_vm_clean(Work& work, const Values& on) {
+    vm_clean(work.engine().host, id_of(on));
+}
+
+// A reboot inside: the machine stays, its system starts again.
+void run_vm_reboot(Work& work, const Values& on) {
+    const Host& host = work.engine().host;
+    const int id = id_of(on);
+    const seconds limit(on.integer("timeout", 60));
+    Qmp qmp = vm_monitor(host, id, seconds(5));
+    Agent::connect(host, id, milliseconds(1500)).shutdown("reboot", milliseconds(2000));
+    work.say("asked through the guest agent");
+    const auto begin = Clock::now();
+    for (;;) {
+        const auto event = qmp.wait_event(
+            [](const nlohmann::json& one) { return one.value("event", "") == "RESET"; },
+            milliseconds(500));
+        if (event) return;
+        work.check();
+        const auto passed = std::chrono::duration_cast<seconds>(Clock::now() - begin);
+        work.progress(passed.count(), limit.count(), "s");
+        if (passed >= limit)
+            fail(Exit::failed,
+                 "{} did not reboot within {} s: lodge reset {} does it as its reset button does",
+                 name_of(on), limit.count(), id);
+    }
+}
+
+// One QMP command without arguments: stop, cont, system_reset, system_wakeup.
+void run_vm_tell(Work& work, const Values& on) {
+    vm_monitor(work.engine().host, id_of(on), seconds(5)).call(on.text("command"), {}, seconds(10));
+}
+
+}  // namespace lodge
