@@ -16,22 +16,22 @@ namespace lodge {
 struct MachineFacts {
     std::string qemu = "/usr/bin/qemu-system-x86_64";
     int qemu_major = 7, qemu_minor = 2;
-    std::vector<std::string> machines;       // types that `-machine help` offers; empty: not known
-    std::vector<std::string> cpu_models;     // models that `-cpu help` offers; empty: not known
-    bool kvm = false;                        // usable: CPU has vmx/svm and /dev/kvm opens
-    std::string kvm_why_not;                 // "this CPU offers no virtualisation (vmx/svm)", …
+    std::vector<std::string> machines;    // types that `-machine help` offers; empty: not known
+    std::vector<std::string> cpu_models;  // models that `-cpu help` offers; empty: not known
+    bool kvm = false;                     // usable: CPU has vmx/svm and /dev/kvm opens
+    std::string kvm_why_not;              // "this CPU offers no virtualisation (vmx/svm)", …
     int cpus = 1;
-    int64_t memory = 0;                      // bytes
+    int64_t memory = 0;  // bytes
     bool root = false;
-    std::vector<std::string> bridges;        // host bridges that exist
-    std::string run_folder;                  // guest_run_folder(): sockets
-    std::string log_folder;                  // guest_log_folder()
+    std::vector<std::string> bridges;  // host bridges that exist
+    std::string run_folder;            // guest_run_folder(): sockets
+    std::string log_folder;            // guest_log_folder()
     // Volume id -> where it lies. `format` as the storage knows it, never probed.
     struct Volume {
         std::string path, format;
         bool read_only = false;
         bool block_device = false;
-        bool direct_io = true;               // its file system takes O_DIRECT
+        bool direct_io = true;  // its file system takes O_DIRECT
     };
     std::map<std::string, Volume> volumes;
     std::string ovmf_folder = "/usr/share/OVMF";
@@ -42,24 +42,24 @@ struct MachineFacts {
     // usb[n]'s host= ("1234:abcd", "1-2.3") -> /dev/bus/usb/BBB/DDD of a device that is plugged in
     std::map<std::string, std::string> usb_devices;
     std::map<std::string, std::string> directory_mappings;  // virtiofs dirid -> host folder
-    std::string cloudinit_iso;               // path of the generated ISO, "" when none
+    std::string cloudinit_iso;  // path of the generated ISO, "" when none
 };
 
 // Descriptor that the start hands to QEMU under a fixed number.
 struct Handover {
     // listen: bind and listen; tap: make a tap interface; file: open; connect: connect to the
     // socket of a helper, which by then is ready.
-    enum class Kind { listen, tap, file, connect } kind;
-    int number = 0;      // as QEMU sees it
-    std::string path;    // listen, connect: the socket; file: to open; tap: the interface's name
-    std::string bridge;  // tap: the bridge it joins
-    int vlan = 0;        // tap: 0 untagged
+    enum class Kind { listen, tap, file, connect } kind = Kind::listen;
+    int number = 0;         // as QEMU sees it
+    std::string path = {};  // listen, connect: the socket; file: to open; tap: the interface's name
+    std::string bridge = {};  // tap: the bridge it joins
+    int vlan = 0;             // tap: 0 untagged
     bool read_only = false;
     // tap: queues of one card are several handovers of the same path, made with IFF_MULTI_QUEUE
     bool multi_queue = false;
-    std::string trunks;  // tap: VLANs that pass tagged, "10;20-30"; "" none
-    double rate = 0;     // tap: limit of what the guest receives and sends, megabytes a second
-    int mtu = 0;         // tap: bytes; 0: the bridge's
+    std::string trunks = {};  // tap: VLANs that pass tagged, "10;20-30"; "" none
+    double rate = 0;          // tap: limit of what the guest receives and sends, megabytes a second
+    int mtu = 0;              // tap: bytes; 0: the bridge's
 };
 
 // Helper is a program that must run beside QEMU before it starts: swtpm, virtiofsd.
@@ -70,10 +70,11 @@ struct Helper {
     bool as_root = false;  // virtiofsd: serves files of any owner; else it runs as QEMU's user
 };
 
-// The block graph of a disk "scsi0": the device's drive= is the format node "fmt-scsi0" (qcow2, raw),
-// under it the throttle filter "drive-scsi0" (group object "throttle-scsi0", always there, so that
-// limits can be changed while it runs), under that the protocol node "file-scsi0". The format node is
-// on top because QEMU makes internal snapshots and resizes only at a node that no other node uses
+// The block graph of a disk "scsi0": the device's drive= is the format node "fmt-scsi0" (qcow2,
+// raw), under it the throttle filter "drive-scsi0" (group object "throttle-scsi0", always there, so
+// that limits can be changed while it runs), under that the protocol node "file-scsi0". The format
+// node is on top because QEMU makes internal snapshots and resizes only at a node that no other
+// node uses
 // ("Need a root block node", blockdev.c).
 
 // VmCommand is how a virtual machine would be started: argv and what goes with it.
@@ -84,13 +85,13 @@ struct VmCommand {
     // Files that QEMU must be able to write: chowned at start, made (0640, empty) when missing.
     std::vector<std::string> owned;
     // Folders that belong to QEMU's user (0700): sockets that QEMU and swtpm bind by themselves
-    // (VNC takes no descriptor) lie there. QEMU must not own the run folder itself: it holds the pid
-    // file, and who can write that can name another process to be killed.
+    // (VNC takes no descriptor) lie there. QEMU must not own the run folder itself: it holds the
+    // pid file, and who can write that can name another process to be killed.
     std::vector<std::string> folders;
     std::vector<std::string> warnings;  // keys that cannot be honoured, with the reason
     bool kvm = false;
-    // QMP commands as JSON texts, which have no place on a command line (a cut link). When there are
-    // some, argv has -S: the start sends them, then "cont" unless `freeze`.
+    // QMP commands as JSON texts, which have no place on a command line (a cut link). When there
+    // are some, argv has -S: the start sends them, then "cont" unless `freeze`.
     std::vector<std::string> before_run;
     bool freeze = false;   // the configuration wants it left paused at the start
     std::string affinity;  // the host's CPUs for all of QEMU's threads, "0,5,8-11"; "" any
@@ -115,9 +116,10 @@ struct VmAttachment {
     std::vector<std::string> before_run;  // QMP commands as JSON texts, sent afterwards
 };
 
-// How `key` ("scsi1", "net2", "virtio3", "rng0") of the configuration is attached to the guest while
-// it runs. Throws Error(Exit::refused) for a key that only a start can bring. A detach is device_del
-// with the id `key`, then, when DEVICE_DELETED came, the undo commands of the rest in reverse.
+// How `key` ("scsi1", "net2", "virtio3", "rng0") of the configuration is attached to the guest
+// while it runs. Throws Error(Exit::refused) for a key that only a start can bring. A detach is
+// device_del with the id `key`, then, when DEVICE_DELETED came, the undo commands of the rest in
+// reverse.
 VmAttachment vm_attachment(const Config& config, int id, const MachineFacts& facts,
                            std::string_view key);
 

@@ -22,9 +22,9 @@ Action cloudinit_action(int id);
 // Where the seed ISO lies: <run>/guest/<id>/cloudinit.iso.
 std::string cloudinit_path(const Host& host, int id);
 
-// What the seed holds, by path in the ISO ("user-data", "meta-data", "network-config"), and the label
-// of the ISO. Pure: `snippets` has the content of the volumes that cicustom names, `password_hash`
-// is what the password becomes ("" when the config has none).
+// What the seed holds, by path in the ISO ("user-data", "meta-data", "network-config"), and the
+// label of the ISO. Pure: `snippets` has the content of the volumes that cicustom names,
+// `password_hash` is what the password becomes ("" when the config has none).
 struct CloudInitSeed {
     std::string label;
     std::map<std::string, std::string> files;
