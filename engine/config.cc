@@ -75,12 +75,24 @@ std::string* Section::value_of(std::string_view key) {
     return found == entries_.rend() ? nullptr : &found->second;
 }
 
-void Section::drop_kept(std::string_view key) {
+namespace {
+
+// Whether a line that was kept aside is one of this key, by its name of today or its old one.
+bool is_line_of(std::string_view line, std::string_view key) {
     const std::string_view old = key == "sockets" ? "smp" : key == "ide2" ? "cdrom" : key;
-    std::erase_if(verbatim_, [&](std::string_view line) {
-        const std::string_view name = line.substr(0, line.find(':'));
-        return name.size() < line.size() && (name == key || name == old);
-    });
+    const std::string_view name = line.substr(0, line.find(':'));
+    return name.size() < line.size() && (name == key || name == old);
+}
+
+}  // namespace
+
+void Section::drop_kept(std::string_view key) {
+    std::erase_if(verbatim_, [&](const std::string& line) { return is_line_of(line, key); });
+}
+
+bool Section::has_kept(std::string_view key) const {
+    return std::any_of(verbatim_.begin(), verbatim_.end(),
+                       [&](const std::string& line) { return is_line_of(line, key); });
 }
 
 bool Section::empty() const {
@@ -185,7 +197,9 @@ std::vector<std::pair<std::string, std::string>> Config::sorted_keys(const Secti
     std::vector<std::pair<std::string, std::string>> sorted;
     for (const auto& [key, value] : section.entries_) {
         if (is_raw_key(key) || (is_current && key == "snapstate")) continue;
-        if (is_current && is_qemu && key.starts_with("unused") && is_used(volume_of(value)))
+        // With a bad line of the same key kept aside it stays, else that line would count.
+        if (is_current && is_qemu && key.starts_with("unused") && is_used(volume_of(value)) &&
+            !section.has_kept(key))
             continue;
         if (is_qemu && key == "ide2" && section.has("cdrom")) continue;
         if (is_qemu && key == "cdrom") {

@@ -48,6 +48,7 @@ class Section {
     friend class ConfigParser;
     std::string* value_of(std::string_view key);
     void drop_kept(std::string_view key);
+    bool has_kept(std::string_view key) const;
     bool empty() const;
     std::string description_;
     bool has_description_ = false;
