@@ -22,22 +22,33 @@ enum class Risk {
 };
 
 // What a word stands for, so that it can be completed and explained.
-enum class WordKind { text, guest, guests, storage, volume, snapshot, job, key_value, path, command };
+enum class WordKind {
+    text,
+    guest,
+    guests,
+    storage,
+    volume,
+    snapshot,
+    job,
+    key_value,
+    path,
+    command
+};
 
 // Operand is a word of a command that has no name: `lodge guest rollback 101 before-upgrade`.
 struct Operand {
-    std::string_view name;
+    std::string_view name = {};
     WordKind kind = WordKind::text;
-    std::string_view help;
+    std::string_view help = {};
     bool optional = false;
     bool many = false;  // the last one only
 };
 
 // Option is a named word: `--timeout SECONDS`, `--force`.
 struct Option {
-    std::string_view name;        // without the dashes
+    std::string_view name = {};   // without the dashes
     std::string_view value = {};  // "SECONDS"; "" for a flag
-    std::string_view help;
+    std::string_view help = {};
     WordKind kind = WordKind::text;
     bool many = false;
     std::string_view fallback = {};
@@ -52,16 +63,16 @@ struct Report {
 // Command is one line of the table that keys, bottom bar, palette, words, help, manual and
 // completion read. Exactly one of plan, show and run is set.
 struct Command {
-    std::string_view subject;     // "guest"
-    std::string_view verb;        // "start"
-    std::string_view short_form;  // `lodge start 101`; "" for none
-    std::string_view label;       // bottom bar and palette: "Start"
-    std::string_view help;        // one sentence
-    std::string_view key;         // "F5"; "" for none
-    std::string_view twin;        // letter: "s"
+    std::string_view subject = {};     // "guest"
+    std::string_view verb = {};        // "start"
+    std::string_view short_form = {};  // `lodge start 101`; "" for none
+    std::string_view label = {};       // bottom bar and palette: "Start"
+    std::string_view help = {};        // one sentence
+    std::string_view key = {};         // "F5"; "" for none
+    std::string_view twin = {};        // letter: "s"
     Risk risk = Risk::none;
-    std::vector<Operand> operands;
-    std::vector<Option> options;
+    std::vector<Operand> operands = {};
+    std::vector<Option> options = {};
     // Why it can't be done now, "" when it can. Cheap: asked for each redraw. May be empty.
     std::string (*why_not)(Engine&, const Values&) = nullptr;
     // A command that changes something. With an operand of kind `guests`, called once a guest
@@ -71,7 +82,7 @@ struct Command {
     Report (*show)(Engine&, const Values&) = nullptr;
     // A command that needs the terminal (console, follow); returns the exit status.
     int (*run)(Engine&, const Values&) = nullptr;
-    std::string_view more = {};   // a paragraph for the manual
+    std::string_view more = {};  // a paragraph for the manual
 };
 
 // The tables of the engine, one a subject; main joins those of all modules.

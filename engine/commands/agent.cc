@@ -1,0 +1,198 @@
+#include "engine/vm/agent.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/commands/common.h"
+#include "engine/units.h"
+
+namespace lodge {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr auto patience = std::chrono::seconds(5);
+constexpr auto trim_patience = std::chrono::minutes(10);
+
+// A guest without an agent says so before anything waits for one.
+Agent agent_of(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    if (guest.kind->look(engine, guest).state != GuestState::running)
+        fail(Exit::refused, "cannot ask the agent of {}: the guest does not run",
+             guest_words(guest));
+    if (!agent_expected(guest.config))
+        fail(Exit::refused,
+             "cannot ask the agent of {}: its configuration has none; lodge set {} agent=1, and "
+             "restart it",
+             guest_words(guest), guest.id);
+    return Agent::connect(engine.host, guest.id, patience);
+}
+
+Report ping(Engine& engine, const Values& words) {
+    agent_of(engine, words).ping(patience);
+    return {"the agent answers\n", json_text({{"answers", true}})};
+}
+
+Report info(Engine& engine, const Values& words) {
+    Agent agent = agent_of(engine, words);
+    const Agent::Info info = agent.info(patience);
+    const std::string os = agent.os_name(patience), host = agent.host_name(patience);
+    const json value = {
+        {"version", info.version}, {"os", os}, {"host_name", host}, {"commands", info.commands}};
+    return {fmt::format("agent {}\nsystem {}\nname {}\n", info.version, os, host),
+            json_text(value)};
+}
+
+Report addresses(Engine& engine, const Values& words) {
+    json value = json::array();
+    std::vector<std::vector<std::string>> rows;
+    for (const Agent::Interface& link : agent_of(engine, words).interfaces(patience)) {
+        json list = json::array();
+        for (const Agent::Address& address : link.addresses) {
+            const std::string text = fmt::format("{}/{}", address.ip, address.prefix);
+            list.push_back(text);
+            rows.push_back({printable(link.name), printable(link.mac), printable(text)});
+        }
+        if (link.addresses.empty()) rows.push_back({printable(link.name), printable(link.mac), ""});
+        value.push_back({{"name", link.name},
+                         {"mac", link.mac},
+                         {"addresses", std::move(list)},
+                         {"received", link.received},
+                         {"sent", link.sent}});
+    }
+    return {format_table({"NIC", "MAC", "ADDRESS"}, rows), json_text(value)};
+}
+
+Report file_systems(Engine& engine, const Values& words) {
+    json value = json::array();
+    std::vector<std::vector<std::string>> rows;
+    for (const Agent::FileSystem& system : agent_of(engine, words).file_systems(patience)) {
+        value.push_back({{"name", system.name},
+                         {"mount", system.mount},
+                         {"type", system.type},
+                         {"used", system.used},
+                         {"total", system.total},
+                         {"disks", system.disks}});
+        rows.push_back({printable(system.mount), printable(system.type),
+                        system.total ? short_size(system.used) : "",
+                        system.total ? short_size(system.total) : "", printable(system.name)});
+    }
+    return {format_table({"MOUNTED", "TYPE", "-USED", "-SIZE", "DEVICE"}, rows), json_text(value)};
+}
+
+int trim_disks(Engine& engine, const Values& words) {
+    agent_of(engine, words).trim(trim_patience);
+    fmt::print("unused blocks are given back\n");
+    return 0;
+}
+
+int freeze(Engine& engine, const Values& words) {
+    Agent agent = agent_of(engine, words);
+    const int count = agent.freeze(std::chrono::minutes(10));
+    fmt::print("{} file systems hold still; lodge agent thaw lets them go on\n", count);
+    return 0;
+}
+
+int thaw(Engine& engine, const Values& words) {
+    Agent agent = agent_of(engine, words);
+    fmt::print("{} file systems go on\n", agent.thaw(std::chrono::minutes(3)));
+    return 0;
+}
+
+void write_whole(std::FILE* file, const std::string& bytes) {
+    std::fwrite(bytes.data(), 1, bytes.size(), file);
+    std::fflush(file);
+}
+
+int exec(Engine& engine, const Values& words) {
+    const int64_t seconds = words.integer("timeout");
+    if (seconds < 1) fail(Exit::usage, "--timeout {} is not allowed: 1 or more", seconds);
+    Agent agent = agent_of(engine, words);
+    const auto result =
+        agent.exec(words.list("command"), words.text("input", ""), std::chrono::seconds(seconds));
+    if (words.flag("json")) {
+        write_whole(stdout, json_text({{"ended", result.ended},
+                                       {"status", result.status},
+                                       {"output", result.output},
+                                       {"trouble", result.trouble},
+                                       {"cut", result.cut}}));
+        return result.ended ? result.status : static_cast<int>(Exit::failed);
+    }
+    // As ssh does: the program's own bytes, for a pipe as for a person.
+    write_whole(stdout, result.output);
+    write_whole(stderr, result.trouble);
+    if (result.cut) fmt::print(stderr, "lodge: the agent kept only the beginning of the output\n");
+    if (!result.ended)
+        fail(Exit::failed, "it still runs in the guest after {} seconds; --timeout waits longer",
+             seconds);
+    return result.status;
+}
+
+}  // namespace
+
+std::vector<Command> agent_command_table() {
+    const Operand guest{"guest", WordKind::guest, "The guest's id or name."};
+    return {
+        {.subject = "guest",
+         .verb = "exec",
+         .short_form = "exec",
+         .label = "Run a program",
+         .help = "Runs a program in the guest through its agent; its exit status is ours.",
+         .operands = {guest, {"command", WordKind::command, "After --.", false, true}},
+         .options = {{.name = "timeout",
+                      .value = "SECONDS",
+                      .help = "How long to wait for its end.",
+                      .fallback = "30"},
+                     {.name = "input", .value = "TEXT", .help = "For its standard input."},
+                     {.name = "json", .help = "Output, errors and status as one JSON value."}},
+         .run = exec},
+        {.subject = "agent",
+         .verb = "ping",
+         .label = "Ping",
+         .help = "Asks whether the guest's agent answers.",
+         .operands = {guest},
+         .show = ping},
+        {.subject = "agent",
+         .verb = "info",
+         .label = "Agent",
+         .help = "Shows the agent's version, the guest's system and its name.",
+         .operands = {guest},
+         .show = info},
+        {.subject = "agent",
+         .verb = "addresses",
+         .short_form = "addresses",
+         .label = "Addresses",
+         .help = "Shows the guest's network addresses.",
+         .operands = {guest},
+         .show = addresses},
+        {.subject = "agent",
+         .verb = "filesystems",
+         .label = "File systems",
+         .help = "Shows the guest's file systems and how full they are.",
+         .operands = {guest},
+         .show = file_systems},
+        {.subject = "agent",
+         .verb = "trim",
+         .label = "Trim",
+         .help = "Lets the guest give unused blocks of its disks back.",
+         .risk = Risk::undoable,
+         .operands = {guest},
+         .run = trim_disks},
+        {.subject = "agent",
+         .verb = "freeze",
+         .label = "Freeze",
+         .help = "Holds the guest's file systems still until they are thawed.",
+         .risk = Risk::interrupts,
+         .operands = {guest},
+         .run = freeze},
+        {.subject = "agent",
+         .verb = "thaw",
+         .label = "Thaw",
+         .help = "Lets frozen file systems go on.",
+         .risk = Risk::undoable,
+         .operands = {guest},
+         .run = thaw},
+    };
+}
+
+}  // namespace lodge

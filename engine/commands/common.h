@@ -1,0 +1,46 @@
+#pragma once
+
+#include <initializer_list>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "engine/command.h"
+#include "engine/engine.h"
+
+namespace lodge {
+
+// The guest that the words name as "guest"; throws Error(Exit::not_found).
+Guest guest_of(Engine& engine, const Values& words);
+// "" when the guest is in one of the states; else "cannot <verb> 101 (web): it is stopped". The
+// guest's lock counts too. "" when the words name no guest.
+std::string why_not_in(Engine& engine, const Values& words, std::string_view verb,
+                       std::initializer_list<GuestState> states);
+// "" when the guest may be changed: it is there, readable and not locked.
+std::string why_not_changed(Engine& engine, const Values& words, std::string_view verb);
+
+// JSON text of a value, pretty, with whatever is no UTF-8 replaced.
+std::string json_text(const nlohmann::json& value);
+// "2026-11-20 19:04" in the machine's time zone; "" for 0.
+std::string time_words(int64_t unix_seconds);
+// Lists such as "net0,net1" or several words, as one list.
+std::vector<std::string> comma_list(const std::vector<std::string>& words);
+
+// guest_report.cc
+Report list_report(Engine& engine, const Values& words);
+Report show_report(Engine& engine, const Values& words);
+Report state_report(Engine& engine, const Values& words);
+Report config_report(Engine& engine, const Values& words);
+Report command_report(Engine& engine, const Values& words);
+Report log_report(Engine& engine, const Values& words);
+
+// guest_boot.cc: the guests with `onboot: 1`, in the order of their `startup`
+int start_all(Engine& engine, const Values& words);
+int stop_all(Engine& engine, const Values& words);
+// guest_watch.cc
+int watch_guests(Engine& engine, const Values& words);
+
+// agent.cc
+std::vector<Command> agent_command_table();
+
+}  // namespace lodge

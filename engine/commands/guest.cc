@@ -1,0 +1,498 @@
+#include <algorithm>
+
+#include "engine/commands/common.h"
+#include "engine/units.h"
+#include "engine/vm/change.h"
+
+namespace lodge {
+namespace {
+
+using enum GuestState;
+
+// The plan of one of GuestKind's functions for the guest that the words name.
+template <Plan (GuestKind::*Verb)(Engine&, const Guest&, const Values&) const>
+Plan plan_of(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    return (guest.kind->*Verb)(engine, guest, words);
+}
+
+std::string why_not_start(Engine& engine, const Values& words) {
+    if (!words.has("guest")) return "";
+    const Guest guest = guest_of(engine, words);
+    if (guest.config.flag("template"))
+        return fmt::format("cannot start {}: it is a template; lodge clone {}", guest_words(guest),
+                           guest.id);
+    return why_not_in(engine, words, "start", {stopped, suspended});
+}
+std::string why_not_shutdown(Engine& engine, const Values& words) {
+    return why_not_in(engine, words, "shut down", {running});
+}
+std::string why_not_reboot(Engine& engine, const Values& words) {
+    return why_not_in(engine, words, "reboot", {running});
+}
+std::string why_not_stop(Engine& engine, const Values& words) {
+    return why_not_in(engine, words, "stop", {running, paused, starting, unknown});
+}
+std::string why_not_reset(Engine& engine, const Values& words) {
+    return why_not_in(engine, words, "reset", {running, paused});
+}
+std::string why_not_suspend(Engine& engine, const Values& words) {
+    if (words.flag("to-disk")) return why_not_in(engine, words, "suspend", {running, paused});
+    return why_not_in(engine, words, "suspend", {running});
+}
+std::string why_not_resume(Engine& engine, const Values& words) {
+    return why_not_in(engine, words, "resume", {paused, suspended});
+}
+std::string why_not_set(Engine& engine, const Values& words) {
+    return why_not_changed(engine, words, "change");
+}
+std::string why_not_clone(Engine& engine, const Values& words) {
+    return why_not_changed(engine, words, "clone");
+}
+std::string why_not_destroy(Engine& engine, const Values& words) {
+    if (words.flag("force")) return "";
+    return why_not_in(engine, words, "destroy", {stopped, suspended});
+}
+std::string why_not_template(Engine& engine, const Values& words) {
+    if (!words.has("guest")) return "";
+    const Guest guest = guest_of(engine, words);
+    if (guest.config.flag("template"))
+        return fmt::format("{} is a template already", guest_words(guest));
+    return why_not_in(engine, words, "make a template of", {stopped});
+}
+std::string why_not_revert(Engine& engine, const Values& words) {
+    if (!words.has("guest")) return "";
+    const Guest guest = guest_of(engine, words);
+    if (!has_pending(guest.config))
+        return fmt::format("nothing of {} waits for the next start", guest_words(guest));
+    return "";
+}
+std::string why_not_unlock(Engine& engine, const Values& words) {
+    if (!words.has("guest")) return "";
+    const Guest guest = guest_of(engine, words);
+    if (guest.config.current.has("lock")) return "";
+    return fmt::format("cannot unlock {}: it is not locked", guest_words(guest));
+}
+
+const GuestKind& kind_named(Engine& engine, std::string_view name) {
+    std::vector<std::string> names;
+    for (const GuestKind* kind : engine.kinds) {
+        if (kind->name() == name) return *kind;
+        names.emplace_back(kind->name());
+    }
+    fail(Exit::usage, "--kind {} is not allowed: {}", printable(name), join(names, " or "));
+}
+
+int id_for(Engine& engine, const Values& words) {
+    if (!words.has("id")) return engine.store.free_id();
+    const int64_t id = words.integer("id");
+    if (id < 100 || id > 999999999)
+        fail(Exit::usage, "id {} is not allowed: a whole number, 100 to 999999999", id);
+    return static_cast<int>(id);
+}
+
+Plan plan_create(Engine& engine, const Values& words) {
+    const GuestKind& kind = kind_named(engine, words.text("kind", "vm"));
+    return kind.create(engine, id_for(engine, words), words);
+}
+
+Plan plan_set(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    Values given = words;
+    given.set({"delete", comma_list(words.list("delete"))});
+    given.set({"revert", comma_list(words.list("revert"))});
+    if (words.list("values").empty() && given.list("delete").empty() &&
+        given.list("revert").empty())
+        fail(Exit::usage, "nothing to change: lodge set {} KEY=VALUE; lodge help keys lists them",
+             guest.id);
+    return guest.kind->set(engine, guest, given);
+}
+
+Plan plan_revert(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    auto keys = comma_list(words.list("keys"));
+    if (keys.empty()) keys = {"all"};
+    return guest.kind->set(engine, guest, {{"revert", keys}});
+}
+
+Plan plan_rename(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    // Virtual machines have a name, containers a hostname.
+    const std::string key = guest.kind->schema().find("name") ? "name" : "hostname";
+    return guest.kind->set(engine, guest,
+                           {{"values", std::vector<std::string>{key + "=" + words.text("name")}}});
+}
+
+Plan plan_unlock(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    const std::string lock = guest.config.current.get("lock").value_or("");
+    if (const auto job = engine.jobs.of_guest(guest.id))
+        fail(Exit::busy, "cannot unlock {}: job {} ({}) is at work on it", guest_words(guest),
+             job->number, printable(job->plan.title));
+    Plan plan;
+    plan.title = "unlock " + guest_words(guest);
+    plan.guests = {guest.id};
+    plan.warn(
+        fmt::format("the lock '{}' says that work on it was begun and not ended", printable(lock)));
+    Edit edit;
+    edit.erase = {"lock"};
+    add_config_step(plan, "take the lock out of the configuration", guest.id, guest.kind->folder(),
+                    edit, guest.config);
+    return plan;
+}
+
+int run_console(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    return guest.kind->console(engine, guest, words);
+}
+
+const Operand one_guest{"guest", WordKind::guest, "The guest's id or name."};
+const Operand some_guests{"guests", WordKind::guests, "Ids or names; all for every guest.", false,
+                          true};
+const Operand keys_and_values{"values", WordKind::key_value,
+                              "Keys of the configuration: lodge help keys.", true, true};
+
+std::vector<Option> creation_options() {
+    return {{.name = "id", .value = "ID", .help = "Its number; the lowest free one from 100."},
+            {.name = "kind", .value = "KIND", .help = "vm or ct.", .fallback = "vm"},
+            {.name = "storage",
+             .value = "STORAGE",
+             .help = "Where its disks go; the first one that can hold them.",
+             .kind = WordKind::storage},
+            {.name = "format", .value = "FORMAT", .help = "raw or qcow2."},
+            {.name = "start", .help = "Starts it when it is made."}};
+}
+
+std::vector<Command> looks() {
+    return {
+        {.subject = "guest",
+         .verb = "list",
+         .short_form = "list",
+         .label = "List",
+         .help = "Lists the guests: what they are, whether they run, what needs attention.",
+         .operands = {{"guests", WordKind::guests, "Only these.", true, true}},
+         .options = {{.name = "running", .help = "Only those that run."}},
+         .show = list_report},
+        {.subject = "guest",
+         .verb = "show",
+         .short_form = "show",
+         .label = "Details",
+         .help = "Shows all of one guest: state, configuration, what waits, disks, snapshots, "
+                 "warnings.",
+         .key = "Enter",
+         .operands = {one_guest},
+         .show = show_report},
+        {.subject = "guest",
+         .verb = "state",
+         .label = "State",
+         .help = "Prints one word: stopped, running, paused, suspended, starting or unknown.",
+         .operands = {one_guest},
+         .show = state_report},
+        {.subject = "guest",
+         .verb = "config",
+         .short_form = "config",
+         .label = "Configuration",
+         .help = "Prints the guest's configuration file.",
+         .operands = {one_guest},
+         .show = config_report},
+        {.subject = "guest",
+         .verb = "show-command",
+         .short_form = "show-command",
+         .label = "Command line",
+         .help = "Prints the command line that a start would use, to read or copy.",
+         .operands = {one_guest},
+         .show = command_report},
+        {.subject = "guest",
+         .verb = "log",
+         .short_form = "log",
+         .label = "Log",
+         .help = "Prints what the guest's program said last, or its serial console.",
+         .operands = {one_guest},
+         .options = {{.name = "console", .help = "The serial console's last lines instead."},
+                     {.name = "lines", .value = "COUNT", .help = "How many.", .fallback = "40"}},
+         .show = log_report},
+    };
+}
+
+std::vector<Command> life() {
+    return {
+        {.subject = "guest",
+         .verb = "start",
+         .short_form = "start",
+         .label = "Start",
+         .help = "Starts guests; a suspended one goes on where it was.",
+         .key = "F5",
+         .twin = "s",
+         .risk = Risk::undoable,
+         .operands = {some_guests},
+         .why_not = why_not_start,
+         .plan = plan_of<&GuestKind::start>},
+        {.subject = "guest",
+         .verb = "shutdown",
+         .short_form = "shutdown",
+         .label = "Shut down",
+         .help = "Asks guests to shut down, through the agent or the power button.",
+         .key = "F6",
+         .twin = "d",
+         .risk = Risk::interrupts,
+         .operands = {some_guests},
+         .options = {{.name = "timeout", .value = "SECONDS", .help = "How long to wait."},
+                     {.name = "force", .help = "Stops it when the time is over."}},
+         .why_not = why_not_shutdown,
+         .plan = plan_of<&GuestKind::shutdown>},
+        {.subject = "guest",
+         .verb = "reboot",
+         .short_form = "reboot",
+         .label = "Reboot",
+         .help = "Shuts guests down and starts them again, with what waits for a start.",
+         .twin = "b",
+         .risk = Risk::interrupts,
+         .operands = {some_guests},
+         .options = {{.name = "timeout", .value = "SECONDS", .help = "How long to wait."}},
+         .why_not = why_not_reboot,
+         .plan = plan_of<&GuestKind::reboot>},
+        {.subject = "guest",
+         .verb = "stop",
+         .short_form = "stop",
+         .label = "Stop",
+         .help = "Ends guests at once, as if their power was cut.",
+         .twin = "S",
+         .risk = Risk::interrupts,
+         .operands = {some_guests},
+         .options = {{.name = "timeout", .value = "SECONDS", .help = "Until it is killed."},
+                     {.name = "force", .help = "Kills it at once."}},
+         .why_not = why_not_stop,
+         .plan = plan_of<&GuestKind::stop>},
+        {.subject = "guest",
+         .verb = "reset",
+         .short_form = "reset",
+         .label = "Reset",
+         .help = "Resets guests, as their reset button would.",
+         .twin = "R",
+         .risk = Risk::interrupts,
+         .operands = {some_guests},
+         .why_not = why_not_reset,
+         .plan = plan_of<&GuestKind::reset>},
+        {.subject = "guest",
+         .verb = "suspend",
+         .short_form = "suspend",
+         .label = "Suspend",
+         .help = "Pauses guests; with --to-disk their memory is saved and their program ended.",
+         .twin = "p",
+         .risk = Risk::undoable,
+         .operands = {some_guests},
+         .options = {{.name = "to-disk", .help = "Saves the memory to a volume."},
+                     {.name = "storage",
+                      .value = "STORAGE",
+                      .help = "Where the memory goes.",
+                      .kind = WordKind::storage}},
+         .why_not = why_not_suspend,
+         .plan = plan_of<&GuestKind::suspend>},
+        {.subject = "guest",
+         .verb = "resume",
+         .short_form = "resume",
+         .label = "Resume",
+         .help = "Lets paused or suspended guests go on.",
+         .twin = "u",
+         .risk = Risk::undoable,
+         .operands = {some_guests},
+         .why_not = why_not_resume,
+         .plan = plan_of<&GuestKind::resume>},
+        {.subject = "guest",
+         .verb = "start-all",
+         .label = "Start all",
+         .help = "Starts the guests with onboot=1 in the order of their startup key.",
+         .risk = Risk::undoable,
+         .options = {{.name = "dry-run", .help = "Says the order and does nothing."}},
+         .run = start_all,
+         .more = "Guests of the same order start together; the next ones follow when those are "
+                 "up and the largest of their `up` delays is over. lodge-guests.service runs it "
+                 "when the machine starts."},
+        {.subject = "guest",
+         .verb = "stop-all",
+         .label = "Stop all",
+         .help = "Shuts all running guests down, in the reverse order.",
+         .risk = Risk::interrupts,
+         .options = {{.name = "dry-run", .help = "Says the order and does nothing."}},
+         .run = stop_all,
+         .more = "A guest that does not end within its startup key's `down` seconds (180 when it "
+                 "has none) is stopped. lodge-guests.service runs it when the machine ends."},
+    };
+}
+
+std::vector<Command> changes() {
+    std::vector<Option> importing = creation_options();
+    return {
+        {.subject = "guest",
+         .verb = "create",
+         .short_form = "create",
+         .label = "New",
+         .help = "Makes a guest.",
+         .key = "F7",
+         .twin = "n",
+         .risk = Risk::undoable,
+         .operands = {keys_and_values},
+         .options =
+             [] {
+                 auto options = creation_options();
+                 options.push_back({.name = "import",
+                                    .value = "FILE",
+                                    .help = "A disk image or OVA to begin with.",
+                                    .kind = WordKind::path});
+                 return options;
+             }(),
+         .plan = plan_create,
+         .more = "For example: lodge create name=web memory=2048 cores=2 scsi0=local:16 "
+                 "ide2=local:iso/debian.iso,media=cdrom net0=virtio. A disk written as "
+                 "STORAGE:SIZE, the size in GiB, is made."},
+        {.subject = "guest",
+         .verb = "import",
+         .short_form = "import",
+         .label = "Import",
+         .help = "Makes a guest from an OVA or a disk image.",
+         .risk = Risk::undoable,
+         .operands = {{"import", WordKind::path, "OVA, qcow2, raw, vmdk, vhdx or vdi."},
+                      keys_and_values},
+         .options = importing,
+         .plan = plan_create},
+        {.subject = "guest",
+         .verb = "set",
+         .short_form = "set",
+         .label = "Change",
+         .help =
+             "Changes a guest's configuration: at once what can be, the rest at the next start.",
+         .key = "F4",
+         .twin = "e",
+         .risk = Risk::undoable,
+         .operands = {one_guest, keys_and_values},
+         .options = {{.name = "delete", .value = "KEYS", .help = "Removes keys.", .many = true},
+                     {.name = "revert",
+                      .value = "KEYS",
+                      .help = "Drops what waits for the next start; all for all of it.",
+                      .many = true},
+                     {.name = "next-start", .help = "Changes nothing before the next start."},
+                     {.name = "digest",
+                      .value = "DIGEST",
+                      .help = "Refuses when the file is another one (lodge guest show --json)."}},
+         .why_not = why_not_set,
+         .plan = plan_set,
+         .more = "lodge help keys lists the keys, lodge help key net0 says what one may hold. "
+                 "--KEY VALUE is taken too."},
+        {.subject = "guest",
+         .verb = "revert",
+         .label = "Revert",
+         .help = "Drops changes that wait for the next start.",
+         .risk = Risk::undoable,
+         .operands = {one_guest, {"keys", WordKind::text, "Only these keys.", true, true}},
+         .why_not = why_not_revert,
+         .plan = plan_revert},
+        {.subject = "guest",
+         .verb = "rename",
+         .short_form = "rename",
+         .label = "Rename",
+         .help = "Gives a guest another name.",
+         .risk = Risk::undoable,
+         .operands = {one_guest, {"name", WordKind::text, "The new name."}},
+         .why_not = why_not_set,
+         .plan = plan_rename},
+        {.subject = "guest",
+         .verb = "clone",
+         .short_form = "clone",
+         .label = "Clone",
+         .help = "Makes a copy of a guest; of a template a linked one.",
+         .twin = "c",
+         .risk = Risk::undoable,
+         .operands = {one_guest,
+                      {"id", WordKind::text, "The copy's number; the lowest free one.", true}},
+         .options = {{.name = "name", .value = "NAME", .help = "The copy's name."},
+                     {.name = "full", .help = "Copies all data, of a template too."},
+                     {.name = "storage",
+                      .value = "STORAGE",
+                      .help = "Where its disks go.",
+                      .kind = WordKind::storage},
+                     {.name = "format", .value = "FORMAT", .help = "raw or qcow2."},
+                     {.name = "snapshot",
+                      .value = "SNAPSHOT",
+                      .help = "The state to copy.",
+                      .kind = WordKind::snapshot}},
+         .why_not = why_not_clone,
+         .plan =
+             [](Engine& engine, const Values& words) {
+                 if (words.has("id")) (void)id_for(engine, words);
+                 return plan_of<&GuestKind::clone>(engine, words);
+             }},
+        {.subject = "guest",
+         .verb = "template",
+         .short_form = "template",
+         .label = "Template",
+         .help = "Makes a template of a guest, for linked clones. There is no way back.",
+         .risk = Risk::interrupts,
+         .operands = {one_guest},
+         .why_not = why_not_template,
+         .plan = plan_of<&GuestKind::make_template>},
+        {.subject = "guest",
+         .verb = "unlock",
+         .short_form = "unlock",
+         .label = "Unlock",
+         .help = "Removes the lock that broken-off work left.",
+         .risk = Risk::interrupts,
+         .operands = {some_guests},
+         .why_not = why_not_unlock,
+         .plan = plan_unlock},
+        {.subject = "guest",
+         .verb = "destroy",
+         .short_form = "destroy",
+         .label = "Destroy",
+         .help = "Removes guests with their disks and snapshots.",
+         .twin = "D",
+         .risk = Risk::destroys,
+         .operands = {some_guests},
+         .options = {{.name = "keep-disks", .help = "Leaves the disks where they are."},
+                     {.name = "force", .help = "Stops a running one first."}},
+         .why_not = why_not_destroy,
+         .plan = plan_of<&GuestKind::destroy>},
+    };
+}
+
+std::vector<Command> terminals() {
+    return {
+        {.subject = "guest",
+         .verb = "console",
+         .short_form = "console",
+         .label = "Console",
+         .help = "Attaches this terminal to the guest's console; Ctrl-] leaves.",
+         .key = "F3",
+         .twin = "t",
+         .operands = {one_guest},
+         .options =
+             {{.name = "serial", .value = "NUMBER", .help = "Which serial port.", .fallback = "0"},
+              {.name = "lines",
+               .value = "COUNT",
+               .help = "Last lines shown first.",
+               .fallback = "20"}},
+         .run = run_console},
+        {.subject = "guest",
+         .verb = "watch",
+         .short_form = "watch",
+         .label = "Watch",
+         .help = "Prints what happens to guests as it happens, until Ctrl-C.",
+         .operands = {{"guests", WordKind::guests, "Only these.", true, true}},
+         .options = {{.name = "json", .help = "A JSON value a line."}},
+         .run = watch_guests},
+    };
+}
+
+}  // namespace
+
+std::span<const Command> guest_commands() {
+    static const std::vector<Command> table = [] {
+        std::vector<Command> all;
+        for (auto part : {looks(), life(), changes(), terminals(), agent_command_table()})
+            all.insert(all.end(), std::make_move_iterator(part.begin()),
+                       std::make_move_iterator(part.end()));
+        return all;
+    }();
+    return table;
+}
+
+}  // namespace lodge

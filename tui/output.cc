@@ -1,0 +1,100 @@
+#include "tui/output.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "engine/units.h"
+
+namespace lodge {
+namespace {
+
+std::string_view environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+bool is_utf8() {
+    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const std::string_view value = environment(name);
+        if (value.empty()) continue;
+        return value.find("UTF-8") != std::string_view::npos ||
+               value.find("utf8") != std::string_view::npos;
+    }
+    return false;
+}
+
+void write(std::FILE* file, std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), file);
+    std::fflush(file);
+}
+
+std::string labelled(std::string_view label, std::string_view colour, bool colours,
+                     std::string_view words) {
+    std::string text =
+        colours ? fmt::format("\x1b[{}m{}\x1b[0m", colour, label) : std::string(label);
+    text += ' ';
+    for (const char c : printable_lines(words)) {
+        text += c;
+        if (c == '\n') text += "  ";
+    }
+    text.erase(text.find_last_not_of(" \n") + 1);
+    return text + "\n";
+}
+
+}  // namespace
+
+Output Output::find(std::string_view color) {
+    Output output;
+    output.terminal = ::isatty(STDOUT_FILENO) == 1;
+    output.error_terminal = ::isatty(STDERR_FILENO) == 1;
+    output.asks = output.error_terminal && ::isatty(STDIN_FILENO) == 1;
+    const std::string_view term = environment("TERM");
+    const bool able = !term.empty() && term != "dumb";
+    output.moves = output.error_terminal && able;
+    output.blocks = is_utf8() && term != "linux" && !term.starts_with("vt");
+    const bool wanted =
+        color == "always" || (color == "auto" && able && environment("NO_COLOR").empty());
+    output.colors = wanted && (output.terminal || color == "always");
+    output.error_colors = wanted && (output.error_terminal || color == "always");
+    return output;
+}
+
+int Output::width() {
+    winsize size{};
+    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return 80;
+}
+
+void Output::print(std::string_view text) const {
+    write(stdout, text);
+}
+
+void Output::error(std::string_view text) const {
+    write(stderr, text);
+}
+
+void Output::trouble(std::string_view words) const {
+    error(labelled("lodge:", "1;31", error_colors, words));
+}
+
+void Output::warning(std::string_view words) const {
+    error(labelled("warning:", "33", error_colors, words));
+}
+
+std::string Output::bold(std::string_view text) const {
+    return colors ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text);
+}
+
+std::string printable_lines(std::string_view text) {
+    std::string safe;
+    for (const std::string& line : split(text, '\n'))
+        safe += printable(line) + "\n";
+    safe.pop_back();
+    return safe;
+}
+
+}  // namespace lodge
