@@ -49,9 +49,9 @@ std::optional<SavedState> saved_state(Engine& engine, const Config& config);
 // machine type and -cpu of the SavedState in place of the configuration's own.
 std::vector<std::string> resume_arguments();
 // The steps that go after QEMU has been started with resume_arguments() and -S: "vm-load-state"
-// hands it the state, waits until it is in and lets the guest go on; then the configuration forgets
-// `lock`, `vmstate`, `runningmachine` and `runningcpu`, and the volume is removed unless a snapshot
-// owns it.
+// hands it the state and waits until it is in; "vm-go-on" makes the configuration forget `lock`,
+// `vmstate`, `runningmachine` and `runningcpu`, lets the guest run, and removes the volume unless a
+// snapshot owns it. What waits for the next start waits on: the guest must be as it was saved.
 void add_resume_steps(Engine& engine, const Guest& guest, const SavedState& state, Plan& plan);
 
 }  // namespace lodge

@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/units.h"
+#include "engine/vm/change.h"
+#include "engine/vm/change_actions.h"
+#include "engine/vm/qmp.h"
+#include "engine/vm/snapshot.h"
+#include "engine/vm/snapshot_parts.h"
+#include "engine/vm/state_stream.h"
+#include "engine/vm/vm.h"
+
+// Suspend to disk: the guest's memory goes to a volume, QEMU ends, the next start goes on from
+// there.
+
+namespace lodge {
+namespace {
+
+std::string date_words(int64_t time) {
+    const time_t seconds = time;
+    tm parts{};
+    ::localtime_r(&seconds, &parts);
+    return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
+}
+
+}  // namespace
+
+Plan vm_hibernate_plan(Engine& engine, const Guest& guest, const Values& words) {
+    refuse_if_held(guest, "suspend to disk");
+    if (!vm_process(engine.host, guest.id))
+        fail(Exit::refused, "cannot suspend {} to disk: it is not running", guest_words(guest));
+    Plan plan;
+    plan.title = fmt::format("suspend {} to disk", guest_words(guest));
+    plan.guests = {guest.id};
+    const Storage& storage = state_storage(engine, guest, words);
+    const std::string volume =
+        storage.plan_allocate(plan, guest.id, state_bytes(guest.config), "raw",
+                              "state-suspend-" + date_words(engine.host.now_seconds()));
+    Edit begin;
+    begin.set = {"lock=suspending", "vmstate=" + volume};
+    // What runs is written down with the memory; taken back as well when that fails.
+    Edit back = begin;
+    back.erase = {"runningmachine", "runningcpu"};
+    plan.step("hold the guest", config_set_action(guest.id, "qemu-server", begin),
+              config_unset_action(guest.id, "qemu-server", back, guest.config));
+    const Values on = {{"guest", guest.id}, {"path", volume_path(engine, volume)}};
+    plan.step("stop the guest's processors and write its memory to " + volume,
+              {"vm-save-state", on}, Action{"vm-save-undo", {{"guest", guest.id}}});
+    Edit saved;
+    saved.set = {"lock=suspended"};
+    Edit unsaved;
+    unsaved.set = {"lock=suspending"};
+    plan.step("write down that it is suspended", config_set_action(guest.id, "qemu-server", saved),
+              config_set_action(guest.id, "qemu-server", unsaved));
+    plan.append(guest.kind->stop(engine, guest, {}));
+    plan.afterwards = fmt::format("{} is suspended to disk; lodge start {} goes on from there",
+                                  guest_words(guest), guest.id);
+    return plan;
+}
+
+std::optional<SavedState> saved_state(Engine& engine, const Config& config) {
+    if (config.current.get("lock") != "suspended") return std::nullopt;
+    const auto volume = config.current.get("vmstate");
+    if (!volume) return std::nullopt;
+    return SavedState{*volume, volume_path(engine, *volume),
+                      config.current.get("runningmachine").value_or(""),
+                      config.current.get("runningcpu").value_or("")};
+}
+
+std::vector<std::string> resume_arguments() {
+    return {"-incoming", "defer"};
+}
+
+bool is_snapshot_state(const Config& config, const std::string& volume) {
+    return std::any_of(config.snapshots().begin(), config.snapshots().end(),
+                       [&](const auto& one) { return one.second.get("vmstate") == volume; });
+}
+
+void add_resume_steps(Engine&, const Guest& guest, const SavedState& state, Plan& plan) {
+    plan.step("bring back the memory from " + state.volume,
+              {"vm-load-state", {{"guest", guest.id}, {"path", state.path}}});
+    plan.step("let the guest go on, and forget the saved memory",
+              {"vm-go-on", {{"guest", guest.id}, {"volume", state.volume}}});
+}
+
+// One step, so that nobody can take it apart: once the guest has moved on its disks leave the saved
+// memory behind, and to go on from that a second time would ruin them.
+void run_vm_go_on(Work& work, const Values& on) {
+    Engine& engine = work.engine();
+    const int id = static_cast<int>(on.integer("guest"));
+    const std::string& volume = on.text("volume");
+    const std::vector<std::string> keys = {"lock", "vmstate", "runningmachine", "runningcpu"};
+    Edit back;
+    const Config after = engine.store.change("qemu-server", id, vm_schema(), [&](Config& config) {
+        for (const std::string& key : keys) {
+            if (const auto value = config.current.get(key)) back.set.push_back(key + "=" + *value);
+            config.current.erase(key);
+        }
+    });
+    try {
+        vm_monitor(engine.host, id).call("cont", {}, std::chrono::seconds(60));
+    } catch (const Error&) {
+        engine.store.change("qemu-server", id, vm_schema(),
+                            [&](Config& config) { apply_edit(config, back); });
+        throw;
+    }
+    if (is_snapshot_state(after, volume)) return;
+    try {
+        Plan plan;
+        engine.storages.of(volume).plan_delete(plan, engine.storages.info(volume));
+        carry_steps(work, plan);
+    } catch (const Error& error) {
+        work.say(fmt::format("{} is left over: {}", volume, error.what()));
+    }
+}
+
+std::string shell_vm_go_on(const Values& on) {
+    Edit forget;
+    forget.erase = {"lock", "vmstate", "runningmachine", "runningcpu"};
+    const int id = static_cast<int>(on.integer("guest"));
+    return shell_config_set(config_set_action(id, "qemu-server", forget).on) + "\n" +
+           qmp_as_shell(on.text("guest"), "cont", nullptr) + "\n# then remove " +
+           on.text("volume") + " unless a snapshot has it";
+}
+
+}  // namespace lodge
