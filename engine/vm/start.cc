@@ -121,6 +121,15 @@ Action start_action(const Host& host, const Guest& guest, const VmCommand& comma
     return {"vm-start", std::move(on)};
 }
 
+// "q35" names another machine after each upgrade of QEMU; saved memory fits its own only.
+void use_saved_machine(Config& config, const SavedState& state) {
+    if (state.machine.empty()) return;
+    auto machine = config.properties("machine");
+    if (!machine) return config.current.set("machine", state.machine);
+    machine->set("type", state.machine);
+    config.current.set("machine", machine->print());
+}
+
 // A saved guest goes on only with the processor it was saved with.
 void use_saved_cpu(VmCommand& command, const SavedState& state) {
     const auto cpu = std::find(command.argv.begin(), command.argv.end(), "-cpu");
@@ -154,12 +163,14 @@ Plan vm_start_steps(Engine& engine, const Guest& guest) {
     Plan plan;
     plan.guests.push_back(guest.id);
     Guest next = guest;
-    if (has_pending(next.config)) {
+    // Saved memory goes on in the very machine that it was saved in: what waits, waits on.
+    const auto state = saved_state(engine, next.config);
+    if (state) use_saved_machine(next.config, *state);
+    if (!state && has_pending(next.config)) {
         apply_pending(next.config);
         plan.step("take over the changes that waited for this start",
                   apply_pending_action(guest.id));
     }
-    const auto state = saved_state(engine, next.config);
     VmCommand command = vm_command(next.config, guest.id, vm_facts(engine, next));
     if (const std::string file = pid_file(command); !file.empty())
         command.argv.insert(command.argv.end(), {"-pidfile", file});
