@@ -83,6 +83,7 @@ std::string Builder::hand_over(Handover handover) {
 }
 
 std::string Builder::hand_over_file(const std::string& path, bool read_only) {
+    if (facts.by_path) return path;
     Handover handover{Handover::Kind::file};
     handover.path = path;
     handover.read_only = read_only;
@@ -93,14 +94,21 @@ std::string Builder::hand_over_file(const std::string& path, bool read_only) {
 }
 
 void Builder::listening_chardev(const std::string& name, std::string_view more) {
-    Handover handover{Handover::Kind::listen};
-    handover.path = run_path(name);
-    chardev(
-        fmt::format("socket,id={},fd={},server=on,wait=off{}", name, hand_over(handover), more));
+    const std::string path = run_path(name);
+    std::string address = "path=" + comma_safe(path);
+    if (!facts.by_path) {
+        Handover handover{Handover::Kind::listen};
+        handover.path = path;
+        address = "fd=" + hand_over(handover);
+    }
+    chardev(fmt::format("socket,id={},{},server=on,wait=off{}", name, address, more));
 }
 
 const MachineFacts::Volume& Builder::volume(std::string_view key, const std::string& name) const {
     const auto found = facts.volumes.find(name);
+    const auto problem = facts.volume_problems.find(name);
+    if (found == facts.volumes.end() && problem != facts.volume_problems.end())
+        fail(Exit::not_found, "guest {} cannot start: {}: {}", id, key, problem->second);
     if (found == facts.volumes.end())
         fail(Exit::not_found,
              "guest {} cannot start: {}'s volume {} is not there; attach another with "
@@ -297,6 +305,19 @@ constexpr Way kWays[] = {
 
 }  // namespace
 
+namespace {
+
+// "fd=12,set=3": the descriptor goes by add-fd, and the path of its set stands in the commands.
+void name_fdset(const std::string& text, VmAttachment& attachment) {
+    const size_t comma = text.find(",set=");
+    const auto number = parse_integer(std::string_view(text).substr(3, comma - 3));
+    for (size_t i = 0; i < attachment.handovers.size(); ++i)
+        if (attachment.handovers[i].number == number)
+            attachment.names[i] = "/dev/fdset/" + text.substr(comma + 5);
+}
+
+}  // namespace
+
 VmAttachment attachment_of(const Builder& builder, std::string_view key) {
     VmAttachment attachment;
     std::vector<std::pair<std::string, std::string>> names;  // number -> getfd name
@@ -309,6 +330,10 @@ VmAttachment attachment_of(const Builder& builder, std::string_view key) {
     }
     for (Entry entry : builder.entries_) {
         if (entry.owner != key) continue;
+        if (entry.option == "-add-fd") {
+            name_fdset(entry.text, attachment);
+            continue;
+        }
         const auto* way = std::find_if(std::begin(kWays), std::end(kWays),
                                        [&](const Way& one) { return one.option == entry.option; });
         if (way == std::end(kWays) || !entry.value.is_object())

@@ -34,6 +34,7 @@ struct MachineFacts {
         bool direct_io = true;  // its file system takes O_DIRECT
     };
     std::map<std::string, Volume> volumes;
+    std::map<std::string, std::string> volume_problems;  // volume id -> why it is not in `volumes`
     std::string ovmf_folder = "/usr/share/OVMF";
     std::string swtpm, virtiofsd;            // full paths, "" when not installed
     bool vhost_net = false;                  // /dev/vhost-net is there
@@ -43,6 +44,8 @@ struct MachineFacts {
     std::map<std::string, std::string> usb_devices;
     std::map<std::string, std::string> directory_mappings;  // virtiofs dirid -> host folder
     std::string cloudinit_iso;  // path of the generated ISO, "" when none
+    // Paths in place of descriptors, so that a person's shell can run the command line.
+    bool by_path = false;
 };
 
 // Descriptor that the start hands to QEMU under a fixed number.
@@ -109,7 +112,9 @@ struct VmAttachment {
         std::string undo_name, undo_arguments;  // "blockdev-del" and JSON text
     };
     std::vector<Command> commands;
-    // Handed over by "getfd" before the commands, under the name in `names` of the same place.
+    // Handed over by "getfd" before the commands, under the name in `names` of the same place; one
+    // that is named "/dev/fdset/N" by "add-fd", and the path of the set that QEMU gives it takes the
+    // place of its name in the commands.
     std::vector<Handover> handovers;
     std::vector<std::string> names;
     std::vector<std::string> owned, warnings;

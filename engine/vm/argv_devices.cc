@@ -109,7 +109,9 @@ void add_share(Builder& builder, const std::string& key) {
     builder.command.helpers.push_back(helper);
     Handover socket{Handover::Kind::connect};
     socket.path = helper.socket;
-    builder.chardev(fmt::format("socket,id={},fd={}", key, builder.hand_over(socket)));
+    builder.chardev(fmt::format("socket,id={},{}", key,
+                                builder.facts.by_path ? "path=" + comma_safe(helper.socket)
+                                                      : "fd=" + builder.hand_over(socket)));
     builder.pci_device(key, {{"driver", "vhost-user-fs-pci"},
                              {"id", key + "-device"},
                              {"chardev", key},

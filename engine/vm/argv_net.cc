@@ -45,6 +45,16 @@ Json tap_netdev(Builder& builder, const std::string& key, const Properties& net,
     tap.multi_queue = queues > 1;
     if (net.integer("mtu") > 1) tap.mtu = static_cast<int>(net.integer("mtu"));
     const bool vhost = builder.kvm && builder.facts.vhost_net && net.text("model") == "virtio";
+    if (builder.facts.by_path) {
+        Json netdev = {{"type", "tap"},
+                       {"id", key},
+                       {"ifname", tap.path},
+                       {"script", "no"},
+                       {"downscript", "no"}};
+        if (vhost) netdev["vhost"] = true;
+        if (queues > 1) netdev["queues"] = queues;
+        return netdev;
+    }
     std::vector<std::string> taps, vhosts;
     for (int64_t i = 0; i < queues; ++i) {
         taps.push_back(builder.hand_over(tap));
