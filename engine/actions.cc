@@ -1,4 +1,5 @@
 #include "engine/engine.h"
+#include "engine/vm/demo.h"
 #include "engine/vm/vm.h"
 
 namespace lodge {
@@ -13,6 +14,7 @@ const Actions& all_actions() {
         vm_life_actions(),
         vm_snapshot_actions(),
         cloudinit_actions(),
+        demo_actions(),
     });
     return actions;
 }
