@@ -13,7 +13,7 @@ namespace lodge {
 // Store keeps the guests' configuration files: <config>/<folder>/<id>.conf.
 class Store {
   public:
-    explicit Store(Host& host) : host_(host) {}
+    explicit Store(const Host& host) : host_(host) {}
 
     std::string path(std::string_view folder, int id) const;
     // Ids (100…999999999) of the files <id>.conf in a folder, ascending.
@@ -34,7 +34,7 @@ class Store {
     int free_id() const;
 
   private:
-    Host& host_;
+    const Host& host_;
 };
 
 // The schemas of the two guest kinds.
