@@ -104,6 +104,10 @@ struct VmCommand {
 // cannot be started at all as configured (a disk's volume is missing in `facts.volumes`, …).
 VmCommand vm_command(const Config& config, int id, const MachineFacts& facts);
 
+// The address of a network card: the configuration's, else one made of the guest's and the card's
+// numbers, the same at each start.
+std::string vm_mac(const Config& config, int id, std::string_view key);
+
 // VmAttachment is how a disk, a card or another device of a running guest is plugged in: QMP
 // commands in order, each with the command that takes it back.
 struct VmAttachment {
@@ -113,8 +117,8 @@ struct VmAttachment {
     };
     std::vector<Command> commands;
     // Handed over by "getfd" before the commands, under the name in `names` of the same place; one
-    // that is named "/dev/fdset/N" by "add-fd", and the path of the set that QEMU gives it takes the
-    // place of its name in the commands.
+    // that is named "/dev/fdset/N" by "add-fd", and the path of the set that QEMU gives it takes
+    // the place of its name in the commands.
     std::vector<Handover> handovers;
     std::vector<std::string> names;
     std::vector<std::string> owned, warnings;

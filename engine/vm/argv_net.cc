@@ -127,8 +127,7 @@ void add_net(Builder& builder, const std::string& key) {
 
     const std::string driver = driver_of(net.text("model"));
     Json device = {{"driver", driver}, {"id", key}, {"netdev", key}};
-    device["mac"] = net.has("macaddr") ? net.text("macaddr")
-                                       : derived_mac(builder.id, stem_and_number(key).second);
+    device["mac"] = vm_mac(builder.config, builder.id, key);
     if (queues > 1) {
         device["mq"] = true;
         device["vectors"] = 2 * queues + 2;
@@ -171,3 +170,13 @@ void add_nets(Builder& builder) {
 }
 
 }  // namespace lodge::argv
+
+namespace lodge {
+
+std::string vm_mac(const Config& config, int id, std::string_view key) {
+    const auto net = config.properties(key);
+    if (net && net->has("macaddr")) return net->text("macaddr");
+    return argv::derived_mac(id, argv::stem_and_number(key).second);
+}
+
+}  // namespace lodge

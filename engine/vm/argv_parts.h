@@ -11,7 +11,7 @@
 #include "engine/vm/argv.h"
 
 // The rooms of vm_command(): each turns some keys of the configuration into words for QEMU. Only
-// engine/vm/argv*.cc and firmware.cc include this.
+// engine/vm/argv*.cc, firmware.cc and cloudinit*.cc include this.
 namespace lodge::argv {
 
 using Json = nlohmann::ordered_json;

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/config.h"
 #include "engine/plan.h"
@@ -22,15 +23,28 @@ Action cloudinit_action(int id);
 // Where the seed ISO lies: <run>/guest/<id>/cloudinit.iso.
 std::string cloudinit_path(const Host& host, int id);
 
-// What the seed holds, by path in the ISO ("user-data", "meta-data", "network-config"), and the
-// label of the ISO. Pure: `snippets` has the content of the volumes that cicustom names,
-// `password_hash` is what the password becomes ("" when the config has none).
+// What a seed is made of besides the configuration.
+struct CloudInitFacts {
+    std::map<std::string, std::string> snippets;  // "user", "meta", "network", "vendor": content
+    std::string password_hash;                    // of cipassword; "" when the config has none
+    std::vector<std::string> nameservers;  // this machine's, for a guest with a fixed address
+    std::string searchdomain;
+};
+
+// CloudInitSeed is what the seed ISO holds: its label and files by path ("user-data"). A pure
+// function of configuration and facts: nocloud (label cidata), or configdrive2 (label config-2).
 struct CloudInitSeed {
     std::string label;
     std::map<std::string, std::string> files;
 };
-CloudInitSeed cloudinit_seed(const Config& config, int id,
-                             const std::map<std::string, std::string>& snippets,
-                             const std::string& password_hash);
+CloudInitSeed cloudinit_seed(const Config& config, int id, const CloudInitFacts& facts);
+
+// The password as cloud-init takes it: as it is when it begins with '$', else its SHA-512 crypt(5)
+// hash. The salt comes from `salt_seed`, so that the same password stays the same hash: a changed
+// seed makes the guest set itself up again.
+std::string cloudinit_password_hash(const std::string& password, std::string_view salt_seed);
+
+// The bytes of an ISO 9660 image with Joliet and Rock Ridge names. Throws Error.
+std::string iso_image(const CloudInitSeed& seed);
 
 }  // namespace lodge
