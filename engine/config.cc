@@ -247,6 +247,7 @@ std::string Config::text() const {
         text += fmt::format("\n[{}]\n", schema_->pending_section) + print_section(pending, true);
     const auto add_sorted = [&](const auto& list, std::string_view prefix) {
         std::vector<const std::pair<std::string, Section>*> sorted;
+        sorted.reserve(list.size());
         for (const auto& one : list)
             sorted.push_back(&one);
         std::sort(sorted.begin(), sorted.end(),
@@ -366,6 +367,7 @@ std::vector<std::string> Config::indexed(std::string_view stem) const {
     }
     std::sort(found.begin(), found.end());
     std::vector<std::string> keys;
+    keys.reserve(found.size());
     for (auto& [number, key] : found)
         keys.push_back(std::move(key));
     return keys;

@@ -83,7 +83,7 @@ bool is_allowed(const Field& field, std::string_view value) {
 }
 
 std::string number_words(const Field& field) {
-    const std::string kind = field.type == ValueType::integer ? "a whole number" : "a number";
+    std::string kind = field.type == ValueType::integer ? "a whole number" : "a number";
     if (field.min && field.max)
         return fmt::format("{} from {} to {}", kind, *field.min, *field.max);
     if (field.min) return fmt::format("{}, {} or more", kind, *field.min);

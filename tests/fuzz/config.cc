@@ -20,7 +20,8 @@ void expect(bool right, const char* what, std::string_view one, std::string_view
 void run(std::string_view text, const Schema& schema) {
     Config config = Config::parse(text, schema, "fuzz.conf");
     expect(config.text() == text, "an unchanged file is not as it was", text, config.text());
-    for (const Problem& problem : config.problems()) config.words_of(problem);
+    for (const Problem& problem : config.problems())
+        config.words_of(problem);
     for (const auto& [key, value] : config.current.entries()) {
         config.flag(key);
         config.integer(key);
