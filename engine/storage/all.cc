@@ -33,6 +33,10 @@ class OtherStorage : public Storage {
                           std::string_view) const override {
         refuse();
     }
+    std::string plan_put_file(Plan&, const std::string&, std::string_view,
+                              std::string_view) const override {
+        refuse();
+    }
     std::string plan_linked_clone(Plan&, int, const VolumeInfo&) const override { refuse(); }
     std::string plan_make_base(Plan&, const VolumeInfo&) const override { refuse(); }
     void plan_resize(Plan&, const VolumeInfo&, int64_t) const override { refuse(); }

@@ -28,6 +28,8 @@ class FolderStorage : public Storage {
                             std::string_view source_format, std::string_view format) const override;
     std::string plan_copy(Plan& plan, int guest, const VolumeInfo& source,
                           std::string_view snapshot, std::string_view format) const override;
+    std::string plan_put_file(Plan& plan, const std::string& source, std::string_view content,
+                              std::string_view name) const override;
     std::string plan_linked_clone(Plan& plan, int guest, const VolumeInfo& base) const override;
     std::string plan_make_base(Plan& plan, const VolumeInfo& disk) const override;
     void plan_resize(Plan& plan, const VolumeInfo& disk, int64_t bytes) const override;

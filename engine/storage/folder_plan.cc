@@ -1,4 +1,7 @@
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "engine/error.h"
 #include "engine/host.h"
@@ -141,6 +144,29 @@ std::string FolderStorage::plan_copy(Plan& plan, int guest, const VolumeInfo& so
     return volume;
 }
 
+std::string FolderStorage::plan_put_file(Plan& plan, const std::string& source,
+                                         std::string_view content, std::string_view name) const {
+    const std::string text = fmt::format("{}/{}", content, name);
+    const std::string what =
+        fmt::format("copy {} to {}:{}", printable(source), id(), printable(text));
+    require_usable(what);
+    if (content == "images" || !holds(content))
+        fail(Exit::refused, "cannot {}: it does not hold {} (content)", what, printable(content));
+    struct stat facts {};
+    if (::stat(source.c_str(), &facts) != 0) fail_errno(errno, "cannot " + what);
+    if (!S_ISREG(facts.st_mode)) fail(Exit::refused, "cannot {}: it is no file", what);
+    const std::string at = path(text);
+    refuse_escape(at, text);
+    if (host_.exists(at))
+        fail(Exit::refused, "there is a volume {}:{} already", id(), printable(text));
+    require_space(root(), static_cast<int64_t>(facts.st_blocks) * 512, what);
+    plan.step("keep the place of " + text, {"volume-reserve", {{"path", at}}},
+              Action{"volume-release", {{"path", at}}});
+    plan.step(what, {"file-copy", {{"source", source}, {"path", at}}},
+              Action{"image-remove", {{"path", at}}});
+    return id() + ":" + text;
+}
+
 std::string FolderStorage::plan_linked_clone(Plan& plan, int guest, const VolumeInfo& base) const {
     const auto from = VolumeId::parse(base.id);
     const std::string file = file_of(base.path);
@@ -242,6 +268,7 @@ void FolderStorage::plan_snapshot(Plan& plan, const VolumeInfo& disk, std::strin
     require_usable("make a snapshot of " + disk.id);
     require_qcow2(disk);
     const Values on = {{"path", disk.path}, {"name", name}};
+    plan.step(fmt::format("{} has no snapshot {} yet", disk.id, name), {"image-no-snapshot", on});
     plan.step(fmt::format("make the snapshot {} of {}", name, disk.id), {"image-snapshot", on},
               Action{"image-snapshot-delete", on});
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
@@ -255,11 +256,18 @@ void run_snapshot(Work& work, const Values& on, const char* flag, const std::str
     run_image_program(work, {"snapshot", "-q", flag, on.text("name"), on.text("path")},
                       on.text("path"), what + " of " + printable(on.text("path")));
 }
-void make_snapshot(Work& work, const Values& on) {
-    // qemu-img would make a second one of the same name.
+// qemu-img would make a second one of the same name. A step of its own, without an undo: the undo
+// of the next must not remove the one that was there.
+void expect_no_snapshot(Work& work, const Values& on) {
     if (has_snapshot(work, on))
         fail(Exit::refused, "{} has a snapshot {} already", printable(on.text("path")),
              on.text("name"));
+}
+std::string expect_no_snapshot_shell(const Values& on) {
+    return "! qemu-img snapshot -l " + shell_quote(on.text("path")) + " | grep -qw " +
+           shell_quote(on.text("name"));
+}
+void make_snapshot(Work& work, const Values& on) {
     run_snapshot(work, on, "-c", "make the snapshot " + on.text("name"));
 }
 void apply_snapshot(Work& work, const Values& on) {
@@ -363,6 +371,7 @@ constexpr ActionKind kinds[] = {
     // path format bytes [shrink]
     {"image-resize", resize_image, resize_image_shell},
     // path name (qcow2)
+    {"image-no-snapshot", expect_no_snapshot, expect_no_snapshot_shell},
     {"image-snapshot", make_snapshot, snapshot_shell<'c'>},
     {"image-rollback", apply_snapshot, snapshot_shell<'a'>},
     {"image-snapshot-delete", delete_snapshot, snapshot_shell<'d'>},
@@ -377,7 +386,13 @@ constexpr ActionKind kinds[] = {
 }  // namespace
 
 std::span<const ActionKind> storage_actions() {
-    return kinds;
+    static const std::vector<ActionKind> all = [] {
+        std::vector<ActionKind> joined(std::begin(kinds), std::end(kinds));
+        for (const ActionKind& kind : storage_cfg_actions())
+            joined.push_back(kind);
+        return joined;
+    }();
+    return all;
 }
 
 }  // namespace lodge

@@ -75,6 +75,10 @@ class Storage {
     // new volume; returns its id. No guest may write to it meanwhile.
     virtual std::string plan_copy(Plan& plan, int guest, const VolumeInfo& source,
                                   std::string_view snapshot, std::string_view format) const = 0;
+    // Adds steps that copy a file as it is, as a volume of a content that is no disk (iso, vztmpl,
+    // snippets, import); returns its id.
+    virtual std::string plan_put_file(Plan& plan, const std::string& source,
+                                      std::string_view content, std::string_view name) const = 0;
     // Adds steps that make a copy-on-write child of a template's base volume; returns its id.
     virtual std::string plan_linked_clone(Plan& plan, int guest, const VolumeInfo& base) const = 0;
     // Adds steps that turn a disk into a base volume (read-only, "base-…"); returns its new id.
@@ -124,6 +128,8 @@ class Storages {
 
 // The verbs of storage (image-create, image-convert, image-resize, …).
 std::span<const ActionKind> storage_actions();
+// Those of storage.cfg: storage-add, storage-remove; they are among storage_actions().
+std::span<const ActionKind> storage_cfg_actions();
 
 // What qemu-img says of an image file, read with `qemu-img info --output=json`; format "" probes.
 // Throws Error. A file that a person brings is probed only here; a guest's disk never is.
