@@ -11,6 +11,7 @@
 
 #include "engine/error.h"
 #include "engine/host.h"
+#include "engine/store.h"
 #include "engine/units.h"
 #include "engine/vm/life.h"
 #include "engine/vm/qmp.h"
@@ -54,6 +55,10 @@ std::string time_words(int64_t time) {
 }
 
 }  // namespace
+
+const Schema& VmKind::schema() const {
+    return vm_schema();
+}
 
 std::optional<ProcessId> vm_process(const Host& host, int id) {
     const std::string path = guest_run_folder(host, id) + "/pid";
