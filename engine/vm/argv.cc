@@ -19,22 +19,14 @@ int windows_version(std::string_view ostype) {
     return 0;
 }
 
-std::string running_machine(const Config& config) {
-    // A guest that goes on from saved RAM must see the board it was saved with.
-    if (!config.current.has("vmstate")) return {};
-    return config.string_of("runningmachine");
-}
-
 }  // namespace
 
 Builder::Builder(const Config& config_now, int guest_id, const MachineFacts& machine_facts)
     : config(config_now), id(guest_id), facts(machine_facts) {
     if (config.string_of("arch") == "aarch64")
         fail(Exit::missing, "guest {} wants an aarch64 CPU: Lodge runs x86_64 guests only", id);
-    std::string wanted = running_machine(config);
-    if (wanted.empty())
-        if (const auto machine_parts = config.properties("machine"))
-            wanted = machine_parts->text("type");
+    std::string wanted;
+    if (const auto parts = config.properties("machine")) wanted = parts->text("type");
     // "+pve1" asks for nothing that stock QEMU could do otherwise; it is no news at each start.
     if (const size_t plus = wanted.find("+pve"); plus != std::string::npos) wanted.resize(plus);
     std::vector<std::string> notes;
@@ -52,6 +44,7 @@ Builder::Builder(const Config& config_now, int guest_id, const MachineFacts& mac
     }
     command.kvm = kvm;
     windows = windows_version(config.string_of("ostype"));
+    command.folders = {own_folder()};
     load_boot_order();
 }
 

@@ -88,8 +88,9 @@ struct VmCommand {
     // Files that QEMU must be able to write: chowned at start, made (0640, empty) when missing.
     std::vector<std::string> owned;
     // Folders that belong to QEMU's user (0700): sockets that QEMU and swtpm bind by themselves
-    // (VNC takes no descriptor) lie there. QEMU must not own the run folder itself: it holds the
-    // pid file, and who can write that can name another process to be killed.
+    // (VNC takes no descriptor) lie there. There is one: <run>/qemu. QEMU must not own the run
+    // folder itself: it holds the pid file, and who can write that can name another process to be
+    // killed.
     std::vector<std::string> folders;
     std::vector<std::string> warnings;  // keys that cannot be honoured, with the reason
     bool kvm = false;

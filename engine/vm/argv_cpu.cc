@@ -45,9 +45,6 @@ std::string hyperv_flags(const Builder& builder) {
 
 std::string cpu_text(Builder& builder) {
     const Config& config = builder.config;
-    const std::string running = config.string_of("runningcpu");
-    if (config.current.has("vmstate") && !running.empty()) return running;
-
     const auto cpu = config.properties("cpu");
     const std::string type = cpu ? cpu->text("cputype") : builder.kvm ? "kvm64" : "qemu64";
     std::string text = model_of(builder, type);

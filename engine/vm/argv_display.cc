@@ -96,8 +96,7 @@ void add_display(Builder& builder) {
     const std::string type = vga_type(builder);
     if (has_screen(builder)) {
         add_card(builder, type);
-        const std::string own = builder.run_path("qemu");
-        builder.command.folders.push_back(own);
+        const std::string own = builder.own_folder();
         builder.text("-vnc", "unix:" + comma_safe(own) + "/vnc");
     } else {
         builder.text("-display", "none");

@@ -77,6 +77,9 @@ class Builder {
         return facts.run_folder + "/" + std::string(name);
     }
 
+    // The folder that belongs to QEMU's user.
+    std::string own_folder() const { return run_path("qemu"); }
+
     const std::vector<Entry>& entries() const { return entries_; }
     // Puts the bridges and ports that are in use where they were promised (once), and gives argv.
     void finish();

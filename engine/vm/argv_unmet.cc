@@ -15,8 +15,6 @@ void add_unmet(Builder& builder) {
         builder.warn("{}: the device stays with this machine: pass-through is not set up", key);
     if (config.current.has("spice_enhancements"))
         builder.warn("spice_enhancements: Lodge offers no SPICE");
-    if (config.current.has("running-nets-host-mtu") && config.current.has("vmstate"))
-        builder.warn("running-nets-host-mtu: the cards get the packet size of their mtu part");
     const std::string type = config.string_of("citype");
     if (type == "opennebula")
         builder.warn("citype: opennebula is not known to Lodge: nocloud it is");

@@ -106,8 +106,7 @@ void add_tpm(Builder& builder) {
     const bool two = disk->text("version") == "v2.0";
     Helper helper;
     helper.name = "swtpm";
-    const std::string own = builder.run_path("qemu");
-    builder.command.folders.push_back(own);
+    const std::string own = builder.own_folder();
     helper.socket = own + "/swtpm";
     // swtpm keeps its state in the volume itself, so that it is backed up and cloned with the
     // guest.
