@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/process.h"
 #include "engine/units.h"
 
 namespace lodge {
@@ -47,6 +48,25 @@ Guest read_guest(Engine& engine, const GuestKind& kind, int id) {
         guest.name = prefix + " " + std::to_string(id);
     }
     return guest;
+}
+
+// A virtual machine that runs although its file was removed: it can still be seen and stopped.
+std::optional<Guest> orphan(Engine& engine, int id) {
+    const std::string pid_file = guest_run_folder(engine.host, id) + "/pid";
+    const auto process = ProcessId::parse(engine.host.read_line(pid_file));
+    if (!process || !open_process(engine.host, *process)) return std::nullopt;
+    for (const GuestKind* kind : engine.kinds) {
+        if (kind->folder() != "qemu-server") continue;
+        Guest guest;
+        guest.id = id;
+        guest.kind = kind;
+        guest.name = std::string(kind->name()) + " " + std::to_string(id);
+        const std::string file = engine.store.path(kind->folder(), id);
+        guest.config = Config::parse("", kind->schema(), file);
+        guest.unreadable = "its configuration " + file + " was removed while it ran";
+        return guest;
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -125,6 +145,15 @@ std::vector<Guest> list_guests(Engine& engine) {
     for (const GuestKind* kind : engine.kinds)
         for (const int id : engine.store.ids(kind->folder()))
             guests.push_back(read_guest_leniently(engine, *kind, id));
+    const auto has = [&guests, known = guests.size()](int64_t id) {
+        const auto end = guests.begin() + static_cast<std::ptrdiff_t>(known);
+        return std::any_of(guests.begin(), end, [&](const Guest& one) { return one.id == id; });
+    };
+    for (const std::string& name : engine.host.list(engine.host.run_folder() + "/guest")) {
+        const auto id = parse_integer(name);
+        if (!id || *id < 100 || *id > 999999999 || has(*id)) continue;
+        if (auto guest = orphan(engine, static_cast<int>(*id))) guests.push_back(std::move(*guest));
+    }
     std::sort(guests.begin(), guests.end(),
               [](const Guest& a, const Guest& b) { return a.id < b.id; });
     return guests;
@@ -135,6 +164,7 @@ Guest load_guest(Engine& engine, int id) {
         const auto ids = engine.store.ids(kind->folder());
         if (std::binary_search(ids.begin(), ids.end(), id)) return read_guest(engine, *kind, id);
     }
+    if (auto guest = orphan(engine, id)) return std::move(*guest);
     fail(Exit::not_found, "there is no guest {}; lodge guest list shows them", id);
 }
 

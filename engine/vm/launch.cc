@@ -109,7 +109,8 @@ Qmp greet(Work& work, const Running& running) {
         pollfd both[2] = {{socket.get(), POLLIN, 0}, {running.pidfd.get(), POLLIN, 0}};
         const auto slice = std::min(running.left(), milliseconds(200));
         const int ready = ::poll(both, 2, static_cast<int>(slice.count()));
-        if (both[1].revents != 0 && ready > 0) fail_dead(host, running);
+        if (both[1].revents != 0 && ready > 0)
+            fail(Exit::failed, "QEMU (process {}) has ended", running.pid);
         if (both[0].revents != 0 && ready > 0) break;
         work.check();
         if (Clock::now() >= running.end) {
@@ -213,9 +214,15 @@ void run_vm_start(Work& work, const Values& on) {
     pids.insert(pids.begin(), running.pid);
     cgroup.enter(pids, share);
 
-    Qmp qmp = greet(work, running);
-    send_before_run(qmp, running, on);
-    await_state(work, qmp, running, on);
+    try {
+        Qmp qmp = greet(work, running);
+        send_before_run(qmp, running, on);
+        await_state(work, qmp, running, on);
+    } catch (const Error& error) {
+        // A monitor that closes is the first sign of a QEMU that ends: its own words say more.
+        if (error.exit() == Exit::cancelled || !wait_end(running.pidfd, milliseconds(500))) throw;
+        fail_dead(host, running);
+    }
     cgroup.finish_entering();
     about.started = true;
     about.notes.insert(about.notes.end(), cgroup.notes().begin(), cgroup.notes().end());

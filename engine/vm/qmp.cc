@@ -72,6 +72,10 @@ std::string seconds_words(std::chrono::milliseconds time) {
     return fmt::format("{} ms", time.count());
 }
 
+[[noreturn]] void fail_unanswered(std::string_view command, std::chrono::milliseconds patience) {
+    fail(Exit::failed, "QEMU did not answer {} within {}", command, seconds_words(patience));
+}
+
 }  // namespace
 
 void QmpStream::add(std::string_view bytes) {
@@ -164,7 +168,6 @@ void Qmp::send(std::string_view bytes, int passed_fd, Deadline end, std::string_
 }
 
 std::optional<json> Qmp::receive(Deadline end) {
-    size_t received = 0;
     for (;;) {
         if (auto value = stream_.next()) return value;
         if (!wait_ready(fd_.get(), POLLIN, end)) return std::nullopt;
@@ -174,8 +177,8 @@ std::optional<json> Qmp::receive(Deadline end) {
         if (got == 0 || (got < 0 && errno == ECONNRESET))
             fail(Exit::failed, "QEMU closed its monitor");
         if (got < 0) fail_errno(errno, "cannot read QEMU's monitor");
-        received += static_cast<size_t>(got);
-        if (received > most_bytes_a_call) fail(Exit::failed, "QEMU's monitor sends without end");
+        received_ += static_cast<size_t>(got);
+        if (received_ > most_bytes_a_call) fail(Exit::failed, "QEMU's monitor sends without end");
         try {
             stream_.add({piece.data(), static_cast<size_t>(got)});
         } catch (const Error& error) {
@@ -194,6 +197,7 @@ json Qmp::exchange(int passed_fd, std::string_view command, const json& argument
                    Milliseconds patience) {
     const auto end = Clock::now() + patience;
     const int64_t id = next_id_++;
+    received_ = 0;
     json request = {{"execute", command}, {"id", id}};
     if (!arguments.is_null()) request["arguments"] = arguments;
     // A name with broken UTF-8 must reach QEMU as something it can refuse, not as our exception.
@@ -201,12 +205,12 @@ json Qmp::exchange(int passed_fd, std::string_view command, const json& argument
          command);
     for (;;) {
         auto answer = receive(end);
-        if (!answer)
-            fail(Exit::failed, "QEMU did not answer {} within {}", command,
-                 seconds_words(patience));
+        if (!answer) fail_unanswered(command, patience);
         const bool refused = answer->contains("error");
         if (!refused && !answer->contains("return")) {
             keep_event(std::move(*answer));
+            // Events that never end must not keep us from seeing that time does.
+            if (Clock::now() >= end) fail_unanswered(command, patience);
             continue;
         }
         // An answer without an id is QEMU's to something it could not read: ours.
@@ -231,6 +235,7 @@ json Qmp::call_with_fd(int fd, std::string_view command, const json& arguments,
 
 std::optional<json> Qmp::event(Milliseconds patience) {
     const auto end = Clock::now() + patience;
+    received_ = 0;
     while (events_.empty()) {
         auto value = receive(end);
         if (!value) return std::nullopt;

@@ -69,6 +69,7 @@ class Qmp {
     QmpStream stream_;
     std::deque<nlohmann::json> events_;
     int64_t next_id_ = 1;
+    size_t received_ = 0;  // bytes since the present call began
 };
 
 // Connects to a Unix socket whose path may be longer than sun_path allows (by way of

@@ -16,6 +16,8 @@ class ScratchFolder {
         std::string name = (std::filesystem::temp_directory_path() / "lodge-test-XXXXXX").string();
         if (!::mkdtemp(name.data())) fail_errno(errno, "cannot make " + name);
         path_ = name;
+        // The user that guests run as has to reach what lies below.
+        std::filesystem::permissions(path_, std::filesystem::perms(0755));
     }
     ScratchFolder(const ScratchFolder&) = delete;
     ScratchFolder& operator=(const ScratchFolder&) = delete;
