@@ -105,6 +105,11 @@ struct VmCommand {
 // cannot be started at all as configured (a disk's volume is missing in `facts.volumes`, …).
 VmCommand vm_command(const Config& config, int id, const MachineFacts& facts);
 
+// Who honours a key of the configuration that is no business of QEMU's command line ("onboot",
+// "unused"), or a part of one ("scsi.backup"), in words; "" for every other key. Each key of the
+// schema is either in the command line, in its warnings, or here.
+std::string_view vm_key_elsewhere(std::string_view key);
+
 // The address of a network card: the configuration's, else one made of the guest's and the card's
 // numbers, the same at each start.
 std::string vm_mac(const Config& config, int id, std::string_view key);
