@@ -31,6 +31,7 @@ class Changer {
     Changer(Engine& engine, const Guest& guest, const Values& words)
         : engine_(engine),
           guest_(guest),
+          so_far_(guest),
           words_(words),
           running_(vm_process(engine.host, guest.id).has_value()) {
         plan_.title = "change " + guest_words(guest);
@@ -64,9 +65,10 @@ class Changer {
         if (!running_ || is_ours_alone(wish.key)) return write(wish, waits);
         if (words_.flag("next-start")) return wait(wish, "");
         Plan live;
-        const std::string why_not = plan_live_change(engine_, guest_, wish, live);
+        const std::string why_not = plan_live_change(engine_, so_far_, wish, live);
         if (!why_not.empty()) return wait(wish, why_not);
         live_.append(std::move(live));
+        so_far_ = with_wish(so_far_, wish);
         // What is plugged out is written when the guest has let go of it.
         if (wish.is_gone() && is_plugged(wish.key)) {
             leaving_.push_back(wish.key);
@@ -155,6 +157,7 @@ class Changer {
 
     Engine& engine_;
     const Guest& guest_;
+    Guest so_far_;  // with the wishes that were taken, for those that share a setting
     const Values& words_;
     const bool running_;
     Plan plan_, live_;

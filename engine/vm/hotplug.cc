@@ -122,6 +122,24 @@ bool take_out(Qmp& qmp, const std::string& id, int64_t limit) {
     return false;
 }
 
+// A guest may have locked the door (hence force), and may close it at any moment, as a BIOS does
+// that looks for something to boot.
+void call_at_open_tray(Qmp& qmp, const std::string& key, const char* command,
+                       const json& arguments) {
+    for (int attempt = 1;; ++attempt) {
+        qmp.call("blockdev-open-tray", {{"id", key}, {"force", true}}, answer_limit);
+        try {
+            qmp.call(command, arguments, answer_limit);
+            return;
+        } catch (const Error& error) {
+            const bool shut =
+                std::string_view(error.what()).find("is not open") != std::string_view::npos;
+            if (!shut || attempt == 50) throw;
+        }
+        std::this_thread::sleep_for(milliseconds(20));
+    }
+}
+
 void remove_backend(Qmp& qmp, Work& work, const std::string& key, bool whole) {
     if (is_disk_key(key)) {
         for (const char* layer : {"fmt-", "drive-", "file-"})
@@ -267,13 +285,12 @@ std::string shell_vm_attach(const Values& on) {
 void run_vm_media(Work& work, const Values& on) {
     const std::string& key = on.text("key");
     Qmp qmp = vm_monitor(work.engine().host, guest_of(on));
-    // With force: a guest may have locked the drive's door.
-    qmp.call("blockdev-open-tray", {{"id", key}, {"force", true}}, answer_limit);
-    try_call(qmp, work, "blockdev-remove-medium", {{"id", key}});
+    call_at_open_tray(qmp, key, "blockdev-remove-medium", {{"id", key}});
     remove_backend(qmp, work, key, false);
     if (on.list("commands").empty()) return;
     run_commands(qmp, key, hand_over(work, qmp, on));
-    qmp.call("blockdev-insert-medium", {{"id", key}, {"node-name", "fmt-" + key}}, answer_limit);
+    call_at_open_tray(qmp, key, "blockdev-insert-medium",
+                      {{"id", key}, {"node-name", "fmt-" + key}});
     qmp.call("blockdev-close-tray", {{"id", key}}, answer_limit);
 }
 

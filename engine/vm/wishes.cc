@@ -18,7 +18,7 @@ namespace {
 class Reader {
   public:
     Reader(Engine& engine, const Guest& guest, Plan& volumes)
-        : engine_(engine), guest_(guest), config_(guest.config), volumes_(volumes) {}
+        : engine_(engine), guest_(guest), volumes_(volumes) {}
 
     void take(const std::string& word) {
         const size_t equals = word.find('=');
@@ -173,6 +173,8 @@ class Reader {
         const std::string volume = properties.text("file");
         if (volume.empty() || volume == "none" || volume == "cdrom") return;
         if (is_cloudinit_volume(volume)) return;
+        const auto before = value_now(key);
+        if (before && volume_of(*before) == volume) return;  // only its parts change
         for (const auto& [other, value] : guest_.config.current.entries())
             if (other != key && is_disk_key(other) && volume_of(value) == volume &&
                 properties.text("media") != "cdrom" && !is_wished_away(other))
@@ -195,7 +197,6 @@ class Reader {
 
     Engine& engine_;
     const Guest& guest_;
-    const Config& config_;
     Plan& volumes_;
 };
 
