@@ -6,6 +6,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -105,7 +106,7 @@ class Attachment {
     int run();
 
   private:
-    enum class Over { no, left, input_ended, guest_ended, signalled };
+    enum class Over { no, left, input_ended, guest_ended, signalled, heard, time_over };
     void say(const std::string& words);
     void explain_missing(const std::string& socket) const;
     bool wait_for_start();
@@ -115,6 +116,7 @@ class Attachment {
     void read_input(uint32_t events);
     void input(std::string_view bytes);
     void restart_silence();
+    void seen(std::string_view text);
     void end(Over why) {
         if (over_ == Over::no) over_ = why;
         loop_.stop();
@@ -128,6 +130,8 @@ class Attachment {
     const std::string log_;
     const bool typed_;  // standard input is a terminal
     const bool seen_;   // standard output is one
+    const std::string until_;
+    std::string heard_;  // the end of what the guest said, as far as `until_` wants it
     Loop loop_;
     TerminalModes modes_;
     std::optional<RawTerminal> raw_;
@@ -136,7 +140,7 @@ class Attachment {
     Over over_ = Over::no;
     bool input_over_ = false;
     int signal_ = 0;
-    Loop::Source input_, silence_, term_, hangup_, interrupt_, quit_;
+    Loop::Source time_, input_, silence_, term_, hangup_, interrupt_, quit_;
 };
 
 Attachment::Attachment(Engine& engine, const Guest& guest, const Values& words)
@@ -148,7 +152,13 @@ Attachment::Attachment(Engine& engine, const Guest& guest, const Values& words)
       port_("serial" + std::to_string(words.integer("serial", 0))),
       log_(guest_log_folder(engine.host, guest.id) + "/" + port_ + ".log"),
       typed_(::isatty(STDIN_FILENO) == 1),
-      seen_(::isatty(STDOUT_FILENO) == 1) {}
+      seen_(::isatty(STDOUT_FILENO) == 1),
+      until_(words.text("until", "")) {
+    if (const auto limit = words.get("timeout"))
+        time_ = loop_.after(
+            std::chrono::seconds(std::clamp<int64_t>(words.integer("timeout"), 0, 1 << 30)),
+            std::chrono::milliseconds(10), [this] { end(Over::time_over); });
+}
 
 // Notices go where the guest's words do not, unless a person sees both.
 void Attachment::say(const std::string& words) {
@@ -193,11 +203,14 @@ bool Attachment::wait_for_start() {
 }
 
 void Attachment::show_history(SerialConsole::Ends& ends) {
-    if (!seen_ || lines_ == 0) {
+    if (!until_.empty() && input_over_ && early_.empty()) {
+        // For who only waits, a prompt that is there already counts.
         int64_t end = 0;
+        seen(scrollback_lines(log_, 1, end));
+    }
+    if (!seen_ || lines_ == 0) {
         // A pipe gets what is said from now on.
-        read_scrollback(log_, end, 0);
-        ends.from = end;
+        read_scrollback(log_, ends.from, 0);
         return;
     }
     std::string text;
@@ -209,8 +222,16 @@ void Attachment::show_history(SerialConsole::Ends& ends) {
 }
 
 void Attachment::restart_silence() {
-    if (!input_over_ || typed_ || watch_) return;
+    if (!input_over_ || typed_ || watch_ || !until_.empty()) return;
     silence_ = loop_.after(silence, silence / 10, [this] { end(Over::input_ended); });
+}
+
+void Attachment::seen(std::string_view text) {
+    if (silence_) restart_silence();
+    if (until_.empty()) return;
+    heard_ += text;
+    if (heard_.find(until_) != std::string::npos) return end(Over::heard);
+    if (heard_.size() > until_.size()) heard_.erase(0, heard_.size() - until_.size());
 }
 
 void Attachment::input(std::string_view bytes) {
@@ -296,14 +317,14 @@ void Attachment::one_run() {
         [this](std::string_view text) {
             if (seen_) modes_.see(text);
             write_all(STDOUT_FILENO, text);
-            if (silence_) restart_silence();
+            seen(text);
         },
         [this] {
             if (over_ == Over::no) end(Over::guest_ended);
         });
     if (!watch_) console_->write(std::exchange(early_, {}));
     restart_silence();
-    loop_.run();
+    if (over_ == Over::no) loop_.run();
     console_->catch_up();
     console_.reset();
 }
@@ -326,7 +347,10 @@ int Attachment::run() {
     const bool told = seen_ || typed_;
     if (over_ == Over::guest_ended) say(guest_words(guest_) + " stopped");
     if (over_ == Over::left && told) say("left " + guest_words(guest_) + "; it goes on");
-    return over_ == Over::signalled ? 128 + signal_ : 0;
+    if (over_ == Over::signalled) return 128 + signal_;
+    const bool in_vain = !until_.empty() && over_ != Over::heard && over_ != Over::left;
+    if (in_vain) say(fmt::format("{} did not say '{}'", guest_words(guest_), printable(until_)));
+    return in_vain ? static_cast<int>(Exit::failed) : 0;
 }
 
 }  // namespace

@@ -2,9 +2,11 @@
 
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <iterator>
@@ -19,7 +21,7 @@ namespace {
 
 // QEMU writes the log right after the socket. One that is so late does not come.
 constexpr auto log_patience = std::chrono::milliseconds(300);
-constexpr size_t most_unseen = 1 << 20;
+constexpr size_t most_recent = 1 << 20;
 
 }  // namespace
 
@@ -69,36 +71,51 @@ void SerialConsole::receive() {
         on_output_(text);
         return;
     }
-    unseen_ += text;
-    if (unseen_.size() > most_unseen) unseen_.erase(0, unseen_.size() - most_unseen);
+    recent_ += text;
+    if (recent_.size() > most_recent) recent_.erase(0, recent_.size() - most_recent / 2);
+    ahead_ += got;
     follow_log();
-    if (!unseen_.empty() && !late_)
-        late_ = loop_.after(log_patience, log_patience / 4, [this] { log_is_late(); });
 }
 
 void SerialConsole::follow_log() {
     if (from_socket_) return;
     const int64_t before = ends_.from;
     const std::string bytes = read_scrollback(ends_.log, ends_.from, scrollback_keep);
-    const auto grown = static_cast<size_t>(std::max<int64_t>(ends_.from - before, 0));
-    unseen_.erase(0, std::min(unseen_.size(), grown));
-    if (unseen_.empty()) late_.cancel();
+    if (socket_) ahead_ -= std::max<int64_t>(ends_.from - before, 0);
+    compare();
     if (!bytes.empty()) on_output_(bytes);
+}
+
+// The log may be read before the socket's bytes are, and has those from before QEMU took our
+// connection: only a difference that stays means something.
+void SerialConsole::compare() {
+    if (ahead_ == 0 || closed_)
+        late_.cancel();
+    else if (!late_)
+        late_ = loop_.after(log_patience, log_patience / 4, [this] { log_is_late(); });
 }
 
 void SerialConsole::log_is_late() {
     late_.cancel();
+    const int64_t before = ends_.from;
     follow_log();
-    if (unseen_.empty()) return;
+    int waiting = 0;
+    if (ahead_ <= 0) {
+        if (::ioctl(socket_.get(), FIONREAD, &waiting) == 0 && waiting == 0) ahead_ = 0;
+        compare();
+        return;
+    }
+    if (ends_.from != before) return;  // slow, but it grows
     from_socket_ = true;
-    const std::string bytes = std::move(unseen_);
-    unseen_.clear();
+    late_.cancel();
+    const auto unseen = std::min(static_cast<size_t>(ahead_), recent_.size());
+    const std::string bytes = recent_.substr(recent_.size() - unseen);
+    recent_.clear();
     on_output_(bytes);
 }
 
 void SerialConsole::catch_up() {
     follow_log();
-    if (!unseen_.empty()) log_is_late();
 }
 
 void SerialConsole::write(std::string_view bytes) {

@@ -38,6 +38,7 @@ class SerialConsole {
     void receive();
     void send();
     void follow_log();
+    void compare();
     void log_is_late();
 
     Loop& loop_;
@@ -46,7 +47,8 @@ class SerialConsole {
     std::function<void()> on_closed_;
     Fd socket_;
     std::string unsent_;
-    std::string unseen_;        // came by the socket, not yet by the log
+    std::string recent_;        // what came by the socket last
+    int64_t ahead_ = 0;         // bytes that came by the socket and not yet by the log
     bool from_socket_ = false;  // the log is of no use
     bool closed_ = false;
     bool waits_to_send_ = false;

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <ctime>
 
 #include "engine/error.h"
 #include "engine/fd.h"
@@ -163,6 +165,21 @@ void trim_scrollback(const std::string& path, int64_t limit, int64_t keep) {
     const int64_t front = (found.st_size - keep) / block * block;
     // EOPNOTSUPP: a file system without holes keeps a long log, which harms nothing but space.
     (void)::fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, front);
+}
+
+void begin_scrollback(const std::string& path, int64_t time) {
+    trim_scrollback(path);
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
+    struct stat found {};
+    if (!fd || ::fstat(fd.get(), &found) != 0) return;
+    tm parts{};
+    const time_t seconds = time;
+    ::localtime_r(&seconds, &parts);
+    std::array<char, 64> text{};
+    const size_t size = ::strftime(text.data(), text.size(), "[started %F %T]\r\n", &parts);
+    std::string line = found.st_size > 0 ? "\r\n" : "";
+    line.append(text.data(), size);
+    if (::write(fd.get(), line.data(), line.size()) < 0) return;
 }
 
 std::string read_scrollback(const std::string& path, int64_t& from, int64_t most) {

@@ -45,6 +45,10 @@ constexpr int64_t scrollback_keep = 1 << 20;   // bytes that stay
 void trim_scrollback(const std::string& path, int64_t limit = scrollback_limit,
                      int64_t keep = scrollback_keep);
 
+// Shortens the log and adds a line that says when the guest was started (Unix time, seconds). A log
+// that cannot be written stays as it is: no reason not to start.
+void begin_scrollback(const std::string& path, int64_t time);
+
 // The log's bytes from `from` on, holes and zeros left out; `from` is moved behind the last byte
 // read. At most `most` bytes from the end when there are more. "" when there is no log.
 std::string read_scrollback(const std::string& path, int64_t& from, int64_t most);

@@ -12,6 +12,7 @@
 #include "engine/guest_user.h"
 #include "engine/units.h"
 #include "engine/vm/life.h"
+#include "engine/vm/scrollback.h"
 #include "engine/vm/vm.h"
 
 // What stands around QEMU: its folders, the programs that help it, the person's hook script.
@@ -98,8 +99,10 @@ void run_vm_prepare(Work& work, const Values& on) {
         for (const std::string& folder : on.list("folders"))
             make_own_folder(host, user, folder);
     if (on.has("owned"))
-        for (const std::string& path : on.list("owned"))
+        for (const std::string& path : on.list("owned")) {
             make_own_file(host, user, path);
+            if (path.starts_with(log + "/serial")) begin_scrollback(path, host.now_seconds());
+        }
 }
 
 std::string vm_prepare_shell(const Values& on) {
