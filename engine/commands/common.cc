@@ -28,7 +28,12 @@ std::string why_not_in(Engine& engine, const Values& words, std::string_view ver
     if (!words.has("guest")) return "";
     const Guest guest = guest_of(engine, words);
     const Sighting sighting = guest.kind->look(engine, guest);
-    if (std::find(states.begin(), states.end(), sighting.state) != states.end()) return "";
+    const auto allowed = [&](GuestState state) {
+        return std::find(states.begin(), states.end(), state) != states.end();
+    };
+    if (allowed(sighting.state)) return "";
+    // It runs and did not answer in the moment of a look: the command itself waits longer.
+    if (sighting.state == GuestState::unknown && allowed(GuestState::running)) return "";
     return fmt::format("cannot {} {}: it is {}", verb, guest_words(guest),
                        guest_state_word(sighting.state));
 }

@@ -52,7 +52,7 @@ std::map<int64_t, std::vector<Entry>> by_order(std::vector<Guest> guests) {
 bool is_up(Engine& engine, const Guest& guest) {
     const GuestState state = guest.kind->look(engine, guest).state;
     return state == GuestState::running || state == GuestState::paused ||
-           state == GuestState::starting;
+           state == GuestState::starting || state == GuestState::unknown;
 }
 
 std::string order_words(int64_t order) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 
 #include "engine/engine.h"
 #include "engine/error.h"
@@ -21,68 +22,134 @@ namespace lodge {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-// All looks of about a second together wait no longer than this for QEMUs that do not answer.
-class Patience {
+// Question is one QEMU asked for its state: both commands are sent before the greeting is read, so
+// that it takes one round trip.
+class Question {
   public:
-    microseconds left() {
-        if (Clock::now() - since_ > std::chrono::seconds(1)) {
-            since_ = Clock::now();
-            used_ = microseconds(0);
-        }
-        return std::clamp(all - used_, microseconds(0), each);
-    }
-    void use(microseconds time) { used_ += time; }
-
-  private:
-    static constexpr microseconds all{100'000}, each{25'000};
-    Clock::time_point since_{};
-    microseconds used_{0};
-};
-
-// query-status in one round trip: both commands are sent before the greeting is read. nullopt when
-// QEMU does not answer in time.
-std::optional<std::string> ask_status(const std::string& socket_path, milliseconds limit) {
-    const auto end = Clock::now() + limit;
-    try {
-        const Fd socket = connect_unix(socket_path, std::max(limit, milliseconds(1)));
+    Question(int id, const std::string& socket_path) : id_(id) {
         constexpr std::string_view words =
             "{\"execute\":\"qmp_capabilities\",\"id\":1}\n{\"execute\":\"query-status\",\"id\":2}"
             "\n";
-        if (::send(socket.get(), words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
-            static_cast<ssize_t>(words.size()))
-            return std::nullopt;
-        QmpStream stream;
-        for (;;) {
-            while (const auto answer = stream.next())
-                if (answer->value("id", 0) == 2)
-                    return (*answer)
-                        .value("return", nlohmann::json::object())
-                        .value("status", std::string());
-            pollfd one{socket.get(), POLLIN, 0};
-            const auto left = std::chrono::duration_cast<milliseconds>(end - Clock::now());
-            const int ready = ::poll(&one, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
-            if (ready < 0 && errno == EINTR) continue;
-            if (ready <= 0) return std::nullopt;
-            std::array<char, 16384> piece;
-            const ssize_t got = ::recv(socket.get(), piece.data(), piece.size(), MSG_DONTWAIT);
-            if (got <= 0) return std::nullopt;
-            stream.add({piece.data(), static_cast<size_t>(got)});
+        try {
+            socket_ = connect_unix(socket_path, milliseconds(5));
+            if (::send(socket_.get(), words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+                static_cast<ssize_t>(words.size()))
+                socket_.reset();
+        } catch (const Error&) {
+            socket_.reset();  // no answer, whatever the reason: the sighting says "unknown"
         }
-    } catch (const std::exception&) {
-        return std::nullopt;  // no answer, whatever the reason: the sighting says "unknown"
+    }
+    int id() const { return id_; }
+    int fd() const { return socket_.get(); }
+    bool open() const { return static_cast<bool>(socket_); }
+    const std::optional<std::string>& answer() const { return answer_; }
+
+    // Takes what has come; closes when that was the answer or nothing more will come.
+    void hear() {
+        std::array<char, 16384> piece;
+        const ssize_t got = ::recv(fd(), piece.data(), piece.size(), MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        bool over = got <= 0;
+        try {
+            if (got > 0) stream_.add({piece.data(), static_cast<size_t>(got)});
+            while (const auto value = stream_.next()) {
+                if (value->value("id", 0) != 2) continue;
+                over = true;
+                answer_ =
+                    value->value("return", nlohmann::json::object()).value("status", std::string());
+            }
+        } catch (const std::exception&) {
+            over = true;
+        }
+        if (over) socket_.reset();
+    }
+
+  private:
+    int id_;
+    Fd socket_;
+    QmpStream stream_;
+    std::optional<std::string> answer_;
+};
+
+// Waits until all have answered, at most `limit`.
+void await_answers(std::vector<Question>& questions, milliseconds limit) {
+    const auto end = Clock::now() + limit;
+    for (;;) {
+        std::vector<pollfd> polls;
+        std::vector<Question*> asked;
+        for (Question& question : questions) {
+            if (!question.open()) continue;
+            polls.push_back({question.fd(), POLLIN, 0});
+            asked.push_back(&question);
+        }
+        const auto left = std::chrono::duration_cast<milliseconds>(end - Clock::now());
+        if (polls.empty() || left.count() < 0) return;
+        if (::poll(polls.data(), polls.size(), static_cast<int>(left.count())) < 0) continue;
+        for (size_t i = 0; i < polls.size(); ++i)
+            if (polls[i].revents != 0) asked[i]->hear();
     }
 }
 
-std::optional<std::string> status_in_time(const std::string& socket_path) {
-    static Patience patience;
-    const auto left = patience.left();
-    const auto begin = Clock::now();
-    auto status = ask_status(socket_path, std::chrono::duration_cast<milliseconds>(left));
-    if (!status) patience.use(std::chrono::duration_cast<microseconds>(Clock::now() - begin));
-    return status;
+// Answers are what running QEMUs said a moment ago. Who looks at one guest asks that one; who goes
+// on to another at once is making a list, and then all the rest are asked at the same time, so that
+// a list takes two waits and not one a guest. One that did not answer is left alone for a second.
+class Answers {
+  public:
+    std::optional<std::string> of(const Host& host, int id) {
+        const auto now = Clock::now();
+        if (const auto known = ahead_.find(id); known != ahead_.end()) {
+            const Answer answer = known->second;
+            if (now - answer.time < (answer.status ? fresh : rest)) {
+                if (answer.status) ahead_.erase(known);
+                last_ = now;
+                return answer.status;
+            }
+        }
+        const bool in_a_row = now - last_ < fresh;
+        ask(host, in_a_row ? with_others(host, id) : std::vector<int>{id});
+        last_ = Clock::now();
+        const Answer answer = ahead_[id];
+        if (answer.status) ahead_.erase(id);
+        return answer.status;
+    }
+
+  private:
+    struct Answer {
+        std::optional<std::string> status;
+        Clock::time_point time;
+    };
+
+    std::vector<int> with_others(const Host& host, int id) const {
+        std::vector<int> ids{id};
+        for (const std::string& name : host.list(host.run_folder() + "/guest")) {
+            const int other = static_cast<int>(parse_integer(name).value_or(0));
+            const auto known = ahead_.find(other);
+            const bool rests = known != ahead_.end() && !known->second.status &&
+                               Clock::now() - known->second.time < rest;
+            if (other > id && !rests && vm_process(host, other)) ids.push_back(other);
+        }
+        return ids;
+    }
+    void ask(const Host& host, const std::vector<int>& ids) {
+        std::vector<Question> questions;
+        questions.reserve(ids.size());
+        for (const int id : ids)
+            questions.emplace_back(id, guest_run_folder(host, id) + "/qmp");
+        await_answers(questions, limit);
+        for (const Question& question : questions)
+            ahead_[question.id()] = {question.answer(), Clock::now()};
+    }
+
+    static constexpr milliseconds fresh{50}, rest{1000}, limit{60};
+    std::map<int, Answer> ahead_;
+    Clock::time_point last_{};
+};
+
+std::optional<std::string> status_in_time(const Host& host, int id) {
+    static std::map<std::string, Answers> answers;  // by run folder
+    return answers[host.run_folder()].of(host, id);
 }
 
 GuestState state_of(std::string_view status) {
@@ -132,7 +199,7 @@ void look_at_running(Engine& engine, const Guest& guest, const ProcessId& proces
     seen.emulated = !about.kvm;
     if (seen.emulated) seen.notes.emplace_back("software emulation");
     seen.notes.insert(seen.notes.end(), about.notes.begin(), about.notes.end());
-    const auto status = status_in_time(guest_run_folder(host, guest.id) + "/qmp");
+    const auto status = status_in_time(host, guest.id);
     if (status) {
         seen.state = state_of(*status);
         if (const auto trouble = trouble_of(*status); !trouble.empty())
