@@ -21,6 +21,7 @@ void add_host_device(Builder& builder, const std::string& key, const Properties&
                             usb.text("mapping"));
     builder.begin(key);
     Json device = {{"driver", "usb-host"}, {"id", key}, {"bus", bus}};
+    if (const int place = builder.boot_index(key); place > 0) device["bootindex"] = place;
     const auto found = builder.facts.usb_devices.find(host);
     if (found != builder.facts.usb_devices.end()) {
         device["hostdevice"] = builder.hand_over_file(found->second, false);
