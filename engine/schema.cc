@@ -175,7 +175,7 @@ void require_allowed(const Schema& schema, std::string_view key, std::string_vie
     }
     const Field* field = schema.find(key);
     if (field == nullptr)
-        fail(Exit::usage, "{}: there is no such key; see the list of {} keys", printable(key),
+        fail(Exit::usage, "{}: there is no such key; lodge help keys {} lists them", printable(key),
              schema.kind);
     const std::string words = problem_with(*field, value);
     if (!words.empty()) fail(Exit::usage, "{}: {}", key, words);

@@ -29,7 +29,7 @@ std::string entry(const std::string& name, std::string_view sentence, int column
     } else {
         line.append(static_cast<size_t>(column - text_width(line)), ' ');
     }
-    const std::string wrapped = wrap_text(sentence, page - column, column);
+    const std::string wrapped = wrap_text(sentence, page, column);
     return line + wrapped.substr(std::min(wrapped.size(), static_cast<size_t>(column)));
 }
 

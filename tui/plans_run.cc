@@ -71,6 +71,7 @@ class Batch {
             Values values = parsed_.values;
             for (const Operand& operand : command_.operands) {
                 if (operand.kind != WordKind::guest || !values.has(operand.name)) continue;
+                if (names_volume(values.text(operand.name))) continue;
                 task.guest = find_guest(engine_, values.text(operand.name));
                 values.set({std::string(operand.name), task.guest->id});
             }

@@ -8,12 +8,12 @@ namespace lodge {
 
 // Progress is how far a job is, as a line can show it.
 struct Progress {
-    std::string_view title;  // "clone 101 (web)"
-    std::string_view step;   // what it does now
-    size_t number = 0;       // of the step, from 1; 0 when not known
+    std::string_view title = {};  // "clone 101 (web)"
+    std::string_view step = {};   // what it does now
+    size_t number = 0;            // of the step, from 1; 0 when not known
     size_t steps = 0;
     int64_t done = 0, total = 0;  // of the step; total 0: not known
-    std::string_view unit;        // "bytes", "%", …
+    std::string_view unit = {};   // "bytes", "%", …
     double seconds = 0;           // since the step began
 };
 

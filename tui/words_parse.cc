@@ -121,9 +121,13 @@ class Parser {
     }
 
     ParsedWords parse(std::vector<std::string> words) {
+        for (std::string& word : words)
+            if (word.starts_with('[')) word.insert(word.begin(), guard);
         std::reverse(words.begin(), words.end());  // as CLI11 takes them
         app_.parse(std::move(words));
-        for (const Slot& slot : slots_) {
+        for (Slot& slot : slots_) {
+            for (std::string& word : slot.words)
+                if (word.starts_with(guard)) word.erase(0, 1);
             if (slot.flag) {
                 if (slot.is_set) parsed_.values.set({std::string(slot.name), true});
                 // An option of the command's own that is called like one of all is both.
@@ -141,6 +145,9 @@ class Parser {
     const GlobalOptions& options() const { return parsed_.options; }
 
   private:
+    // CLI11 takes "[a,b]" for two words; with this in front it does not.
+    static constexpr char guard = '\x01';
+
     struct Slot {
         std::string_view name, fallback;
         bool flag = false, is_set = false;
@@ -159,8 +166,10 @@ class Parser {
             app_.add_flag(flag_names(option.name), slot.is_set);
         } else {
             app_.add_option(dashed, slot.words)
+                ->expected(1)
                 ->allow_extra_args(false)
-                ->expected(1, option.many ? 10000 : 1);
+                ->multi_option_policy(option.many ? CLI::MultiOptionPolicy::TakeAll
+                                                  : CLI::MultiOptionPolicy::Throw);
         }
     }
 
@@ -169,6 +178,7 @@ class Parser {
         slot.name = operand.name;
         auto* option = app_.add_option(std::string(operand.name), slot.words);
         option->required(!operand.optional);
+        option->allow_extra_args(operand.many);
         option->expected(1, operand.many ? 1 << 20 : 1);
     }
 
@@ -178,8 +188,13 @@ class Parser {
     std::deque<Slot> slots_;  // CLI11 keeps references into it
 };
 
+// What stands between "no command 'x'" and where to look.
+std::string meant(const std::string& near) {
+    return near.empty() ? ";" : ": did you mean " + near + "?";
+}
+
 std::string see_help(const Command* command) {
-    return command ? fmt::format("; usage: {}", usage_line(*command)) : "; lodge --help";
+    return command ? "usage: " + usage_line(*command) : "lodge --help";
 }
 
 // What CLI11 found wrong, in our words.
@@ -198,24 +213,24 @@ std::string see_help(const Command* command) {
             const std::string name = name_of_option(word);
             const std::string near =
                 name.size() > 3 ? nearest_word(std::string_view(name).substr(2), known) : "";
-            fail(Exit::usage, "no option '{}'{}{}", name,
-                 near.empty() ? "" : ": did you mean --" + near + "?", see_help(command));
+            fail(Exit::usage, "no option '{}'{} {}", name, meant(near.empty() ? near : "--" + near),
+                 see_help(command));
         }
         for (auto word = words.rbegin(); word != words.rend(); ++word)
             if (message.find(*word) != std::string::npos)
-                fail(Exit::usage, "'{}' is one word too many{}", *word, see_help(command));
+                fail(Exit::usage, "'{}' is one word too many; {}", *word, see_help(command));
     }
     if (dynamic_cast<const CLI::RequiredError*>(&error) && command) {
         for (const Operand& operand : command->operands)
             if (std::string_view(error.what()).starts_with(operand.name))
-                fail(Exit::usage, "{} is missing{}", operand_words(operand), see_help(command));
+                fail(Exit::usage, "{} is missing; {}", operand_words(operand), see_help(command));
     }
     if (dynamic_cast<const CLI::ArgumentMismatch*>(&error)) {
         const std::string_view message = error.what();
-        fail(Exit::usage, "{} needs one value{}", message.substr(0, message.find(':')),
+        fail(Exit::usage, "{} needs one value; {}", message.substr(0, message.find(':')),
              see_help(command));
     }
-    fail(Exit::usage, "{}{}", error.what(), see_help(command));
+    fail(Exit::usage, "{}; {}", error.what(), see_help(command));
 }
 
 ParsedWords parse_with(const Command* command, const std::vector<std::string>& words) {
@@ -243,8 +258,7 @@ ParsedWords parse_with(const Command* command, const std::vector<std::string>& w
             if (!command.short_form.empty()) known.push_back(command.short_form);
     known.insert(known.end(), std::begin(others), std::end(others) - 1);
     const std::string near = nearest_word(word, known);
-    fail(Exit::usage, "no command '{}'{}; lodge --help lists them", word,
-         near.empty() ? "" : ": did you mean " + near + "?");
+    fail(Exit::usage, "no command '{}'{} lodge --help lists them", word, meant(near));
 }
 
 [[noreturn]] void no_such_verb(CommandTables tables, const std::string& subject,
@@ -254,8 +268,8 @@ ParsedWords parse_with(const Command* command, const std::vector<std::string>& w
         for (const Command& command : table)
             if (command.subject == subject) known.push_back(command.verb);
     const std::string near = nearest_word(verb, known);
-    fail(Exit::usage, "no command '{} {}'{}; lodge {} --help lists them", subject, verb,
-         near.empty() ? "" : ": did you mean " + near + "?", subject);
+    fail(Exit::usage, "no command '{} {}'{} lodge {} --help lists them", subject, verb, meant(near),
+         subject);
 }
 
 // Slips between two words: letters put in, left out, changed, or swapped with their neighbour.
@@ -302,8 +316,8 @@ std::string nearest_word(std::string_view word, const std::vector<std::string_vi
             best = candidate;
         }
     }
-    // "rest" may be short for "restore": a beginning counts when nothing nearer is there.
-    if (best.empty() && word.size() >= 2)
+    // "resto" is rather short for "restore" than a wrong "reset".
+    if (least > 1 && word.size() >= 2)
         for (const std::string_view candidate : known)
             if (candidate.starts_with(word)) return std::string(candidate);
     return std::string(best);

@@ -43,6 +43,7 @@ int status_of(Exit exit) {
 void resolve_guest(Engine& engine, const Command& command, Values& values) {
     const Operand* operand = operand_of(command, WordKind::guest);
     if (!operand || !values.has(operand->name)) return;
+    if (names_volume(values.text(operand->name))) return;
     const Guest guest = find_guest(engine, values.text(operand->name));
     values.set({std::string(operand->name), guest.id});
 }
@@ -77,13 +78,17 @@ int run(Engine& engine, const ParsedWords& parsed, const Output& output) {
                         [word = name](const Option& option) { return option.name == word; });
         if (set && known) values.set({name, true});
         if (set && !known && std::string_view(name) != "quiet" && std::string_view(name) != "yes")
-            fail(Exit::usage, "lodge {} knows no --{}", command_words(*parsed.command), name);
+            fail(Exit::usage, "{} knows no --{}", command_words(*parsed.command), name);
     }
     resolve_guest(engine, *parsed.command, values);
     refuse_when(engine, *parsed.command, values);
     if (parsed.command->risk == Risk::interrupts && !parsed.options.yes)
         ask_yes(output, fmt::format("{} ", parsed.command->help));
     return parsed.command->run(engine, values);
+}
+
+std::string_view first_line(std::string_view text) {
+    return trim(text.substr(0, text.find('\n')));
 }
 
 std::string version_words() {
@@ -127,10 +132,14 @@ int no_command(CommandTables tables, const ParsedWords& parsed, const Output& ou
 
 }  // namespace
 
+bool names_volume(std::string_view word) {
+    return word.find(':') != std::string_view::npos || word.starts_with('/');
+}
+
 void ask_yes(const Output& output, const std::string& question) {
     if (!output.asks)
         fail(Exit::usage, "{}: this asks first, and nobody can answer here; add --yes",
-             trim(question));
+             first_line(question));
     output.error(question + "[y/N] ");
     std::string answer;
     std::getline(std::cin, answer);
@@ -141,7 +150,10 @@ void ask_yes(const Output& output, const std::string& question) {
 
 void ask_name(const Output& output, const std::string& question, const std::string& name) {
     if (!output.asks)
-        fail(Exit::usage, "{}: this cannot be undone and asks first; add --yes", trim(question));
+        fail(Exit::usage,
+             "{}: this cannot be undone and asks first, and nobody can answer here; "
+             "add --yes",
+             first_line(question));
     output.error(fmt::format("{}\nType {} to go on: ", question, printable(name)));
     std::string answer;
     std::getline(std::cin, answer);

@@ -9,6 +9,10 @@ namespace lodge {
 
 struct Engine;
 
+// Whether a word that may be a guest is a volume instead ("local:101/x.qcow2", "/path"): some
+// commands take either.
+bool names_volume(std::string_view word);
+
 // Asks and throws Error(Exit::cancelled) for anything but yes; Error(Exit::usage) when nobody can
 // answer. Enter alone is no.
 void ask_yes(const Output& output, const std::string& question);

@@ -40,7 +40,8 @@ int stop_all(Engine& engine, const Values& words);
 // guest_watch.cc
 int watch_guests(Engine& engine, const Values& words);
 
-// agent.cc
+// agent.cc, adopt.cc
 std::vector<Command> agent_command_table();
+std::vector<Command> adopt_command_table();
 
 }  // namespace lodge

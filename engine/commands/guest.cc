@@ -25,10 +25,10 @@ std::string why_not_start(Engine& engine, const Values& words) {
     return why_not_in(engine, words, "start", {stopped, suspended});
 }
 std::string why_not_shutdown(Engine& engine, const Values& words) {
-    return why_not_in(engine, words, "shut down", {running});
+    return why_not_in(engine, words, "shut down", {running, paused});
 }
 std::string why_not_reboot(Engine& engine, const Values& words) {
-    return why_not_in(engine, words, "reboot", {running});
+    return why_not_in(engine, words, "reboot", {running, paused});
 }
 std::string why_not_stop(Engine& engine, const Values& words) {
     return why_not_in(engine, words, "stop", {running, paused, starting, unknown});
@@ -94,6 +94,13 @@ int id_for(Engine& engine, const Values& words) {
 Plan plan_create(Engine& engine, const Values& words) {
     const GuestKind& kind = kind_named(engine, words.text("kind", "vm"));
     return kind.create(engine, id_for(engine, words), words);
+}
+
+Plan plan_import(Engine& engine, const Values& words) {
+    Values given = words;
+    given.erase("file");
+    given.set({"import", words.text("file")});
+    return plan_create(engine, given);
 }
 
 Plan plan_set(Engine& engine, const Values& words) {
@@ -184,6 +191,7 @@ std::vector<Command> looks() {
          .show = show_report},
         {.subject = "guest",
          .verb = "state",
+         .short_form = "state",
          .label = "State",
          .help = "Prints one word: stopped, running, paused, suspended, starting or unknown.",
          .operands = {one_guest},
@@ -351,10 +359,10 @@ std::vector<Command> changes() {
          .label = "Import",
          .help = "Makes a guest from an OVA or a disk image.",
          .risk = Risk::undoable,
-         .operands = {{"import", WordKind::path, "OVA, qcow2, raw, vmdk, vhdx or vdi."},
+         .operands = {{"file", WordKind::path, "OVA, qcow2, raw, vmdk, vhdx or vdi."},
                       keys_and_values},
          .options = importing,
-         .plan = plan_create},
+         .plan = plan_import},
         {.subject = "guest",
          .verb = "set",
          .short_form = "set",
@@ -468,9 +476,20 @@ std::vector<Command> terminals() {
              {{.name = "serial", .value = "NUMBER", .help = "Which serial port.", .fallback = "0"},
               {.name = "lines",
                .value = "COUNT",
-               .help = "Last lines shown first.",
-               .fallback = "20"}},
-         .run = run_console},
+               .help = "Last lines shown first; 0 shows none, with --log all.",
+               .fallback = "20"},
+              {.name = "watch", .help = "Looks on without typing, also while someone else types."},
+              {.name = "stay", .help = "Waits for the guest's next start when it stops."},
+              {.name = "log", .help = "Prints the last lines and ends; also of a stopped guest."},
+              {.name = "until",
+               .value = "TEXT",
+               .help = "Ends as soon as the guest has said this (for scripts)."},
+              {.name = "timeout",
+               .value = "SECONDS",
+               .help = "Ends after so long; with --until that is a failure."}},
+         .run = run_console,
+         .more = "A script can feed commands: lodge console 101 < commands. It ends when the input "
+                 "is used up and the guest has been silent for two seconds, or by --until."},
         {.subject = "guest",
          .verb = "watch",
          .short_form = "watch",
@@ -487,7 +506,8 @@ std::vector<Command> terminals() {
 std::span<const Command> guest_commands() {
     static const std::vector<Command> table = [] {
         std::vector<Command> all;
-        for (auto part : {looks(), life(), changes(), terminals(), agent_command_table()})
+        for (auto part : {looks(), life(), changes(), adopt_command_table(), terminals(),
+                          agent_command_table()})
             all.insert(all.end(), std::make_move_iterator(part.begin()),
                        std::make_move_iterator(part.end()));
         return all;

@@ -18,7 +18,7 @@ struct Seen {
 
 bool is_up(const Sighting& sighting) {
     return sighting.state == GuestState::running || sighting.state == GuestState::paused ||
-           sighting.state == GuestState::starting;
+           sighting.state == GuestState::starting || sighting.state == GuestState::unknown;
 }
 
 std::vector<std::string> notes_of(const Seen& seen) {
@@ -26,6 +26,7 @@ std::vector<std::string> notes_of(const Seen& seen) {
     if (!seen.guest.unreadable.empty()) notes.push_back("cannot be read");
     if (const size_t count = seen.guest.config.problems().size())
         notes.push_back(fmt::format("{} problem{}", count, count == 1 ? "" : "s"));
+    if (seen.guest.config.flag("template")) notes.push_back("template");
     notes.insert(notes.end(), seen.sighting.notes.begin(), seen.sighting.notes.end());
     return notes;
 }
@@ -132,11 +133,11 @@ std::string headline(const Seen& seen) {
     return line + "\n";
 }
 
-void add_section(std::string& text, const Section& section) {
+void add_section(std::string& text, const Section& section, std::string_view but = {}) {
     for (const std::string& line : split(section.description(), '\n'))
         if (!line.empty()) text += "  # " + line + "\n";
     for (const auto& [key, value] : section.entries())
-        text += fmt::format("  {}: {}\n", key, value);
+        if (key != but) text += fmt::format("  {}: {}\n", key, value);
 }
 
 std::string show_text(const Seen& seen, const std::vector<Volume>& volumes,
@@ -152,7 +153,7 @@ std::string show_text(const Seen& seen, const std::vector<Volume>& volumes,
     add_section(text, config.current);
     if (has_pending(config)) {
         text += "\nwaits for the next start\n";
-        add_section(text, config.pending);
+        add_section(text, config.pending, "delete");
         for (const std::string& key : config.pending_deletes())
             text += fmt::format("  {}: (removed)\n", key);
     }

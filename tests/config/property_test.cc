@@ -173,7 +173,7 @@ TEST(Schema, RequireAllowedNamesKeyAndForm) {
     EXPECT_EQ(words(vm_schema(), "memory", "512"), "");
     EXPECT_EQ(words(vm_schema(), "bios", "x"), "bios: 'x' is not allowed: one of ovmf, seabios");
     EXPECT_EQ(words(vm_schema(), "memroy", "512"),
-              "memroy: there is no such key; see the list of qemu keys");
+              "memroy: there is no such key; lodge help keys qemu lists them");
     EXPECT_EQ(words(container_schema(), "lxc.idmap", "u 0 1 2"), "");
     EXPECT_EQ(words(container_schema(), "lxc.rootfs.path", "/"),
               "lxc.rootfs.path: the root file system is given by the key rootfs; this line is not "
