@@ -49,7 +49,7 @@ install_missing() {
     local names=() name why
     while IFS='|' read -r name why; do
         names+=("${name// /}")
-        say "$(printf '    %-19s %s' "${name// /}" "${why# }")"
+        say "$(printf '    %-24s %s' "${name// /}" "${why# }")"
     done <<<"$missing"
     # A dead third-party source must not stop what Debian's own can give: apt-get install tells.
     as_root apt-get update -qq >&2 ||
