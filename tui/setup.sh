@@ -108,11 +108,11 @@ configure() {
     printf '%s\n' "$stamp" >"$folder/.configured"
 }
 
-# build FOLDER TARGET…: silent when there is nothing to do.
+# build FOLDER WORDS-FOR-NINJA…: silent when there is nothing to do.
 build() {
     local folder=$1
     shift
-    ninja -C "$folder" -j "$(build_jobs)" "$@" |
+    stdbuf -oL ninja -C "$folder" -j "$(build_jobs)" "$@" |
         sed -u '/^ninja: no work to do/d; /^ninja: Entering directory/d; /Re-checking globbed/d' >&2 ||
         die "$folder did not build; see above"
 }
