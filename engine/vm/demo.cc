@@ -133,7 +133,8 @@ std::string free_name(std::set<std::string>& taken, const std::string& base) {
 // measuring of clocks, no protection of a guest that keeps no secrets.
 std::string kernel_line(const std::string& name) {
     return "console=ttyS0 quiet loglevel=4 tsc=reliable no_timer_check mitigations=off apparmor=0 "
-           "audit=0 cryptomgr.notests random.trust_cpu=on rcupdate.rcu_expedited=1 panic=10 "
+           "audit=0 init_on_alloc=0 cryptomgr.notests random.trust_cpu=on rcupdate.rcu_expedited=1 "
+           "panic=10 "
            "demo.name=" +
            name;
 }
@@ -165,9 +166,9 @@ Plan one_demo(Engine& engine, const GuestKind& kind, int id, const std::string& 
     if (!words.flag("no-start")) wanted.set({"start", true});
     Plan plan;
     const std::string mark = mark_path(engine.host, id);
-    plan.step("note that this guest is a demo",
-              {"write", {{"path", mark}, {"content", name + "\n"}}},
-              Action{"remove", {{"path", mark}}});
+    plan.step(
+        "note that this guest is a demo", {"write", {{"path", mark}, {"content", name + "\n"}}},
+        Action{"demo-unmark", {{"path", mark}, {"config", engine.store.path("qemu-server", id)}}});
     plan.append(kind.create(engine, id, wanted));
     return plan;
 }
@@ -232,10 +233,10 @@ Plan demo_plan(Engine& engine, const Values& words) {
     plan.step("make a place for notes on demos", {"mkdir", {{"path", mark_folder(engine.host)}}},
               Action{"rmdir", {{"path", mark_folder(engine.host)}}});
     int64_t id = words.has("id") ? words.integer("id") : engine.store.free_id();
+    if (taken_ids.count(id)) fail(Exit::busy, "cannot make demo {}: the number is taken", id);
     std::vector<std::string> names;
     for (int64_t i = 0; i < count; ++i, ++id) {
-        // An id that a person asked for and that is taken is refused by the creation.
-        while (!words.has("id") && taken_ids.count(id))
+        while (taken_ids.count(id))
             ++id;
         const std::string name = free_name(taken_names, base);
         plan.append(one_demo(engine, kind, static_cast<int>(id), name, words));
@@ -288,6 +289,9 @@ Plan demo_remove_plan(Engine& engine, const Values& words) {
     if (going.empty() && (picked || !engine.host.exists(folder)))
         fail(Exit::not_found, "there is no such demo: lodge demo makes one");
     const auto users = users_of_kernel(engine, going);
+    if (going.empty() && !users.empty())
+        fail(Exit::refused, "there is no demo to remove; {} is kept: {} starts with it", folder,
+             join(users, ", "));
     if (users.empty() && engine.host.exists(folder))
         plan.step("no guest starts with this kernel any more", {"remove-tree", {{"path", folder}}});
     else if (!users.empty() && !picked)
@@ -348,9 +352,18 @@ std::string initramfs_shell(const Values& on) {
            " and a few scripts, as a cpio archive: " + shell_quote(on.text("path"));
 }
 
+// The undo of a note: it stays when its number turned out to be someone else's demo.
+void run_unmark(Work& work, const Values& on) {
+    if (!work.engine().host.exists(on.text("config"))) work.engine().host.remove(on.text("path"));
+}
+std::string unmark_shell(const Values& on) {
+    return "[ -e " + shell_quote(on.text("config")) + " ] || rm -f " + shell_quote(on.text("path"));
+}
+
 constexpr ActionKind kinds[] = {
     {"demo-download", run_download, download_shell},
     {"demo-initramfs", run_initramfs, initramfs_shell},
+    {"demo-unmark", run_unmark, unmark_shell},
 };
 
 }  // namespace

@@ -41,7 +41,7 @@ struct GuestFile {
 };
 std::span<const GuestFile> demo_guest_files();  // demo_guest.cc
 
-// demo-download package folder | demo-initramfs modules path
+// demo-download package folder | demo-initramfs modules path | demo-unmark path config
 std::span<const ActionKind> demo_actions();
 
 }  // namespace lodge

@@ -61,7 +61,8 @@ std::vector<std::string> module_needs(std::string_view bytes) {
     const auto to = bytes.find('\0', from);
     std::vector<std::string> needs;
     for (const std::string& name : split(bytes.substr(from, to - from), ','))
-        if (!name.empty()) needs.push_back(module_name(name));
+        if (std::string module = module_name(name); !module.empty())
+            needs.push_back(std::move(module));
     return needs;
 }
 

@@ -45,7 +45,7 @@ void PlainLines::new_line() {
 
 void PlainLines::put(char byte) {
     const auto value = static_cast<unsigned char>(byte);
-    if ((value & 0xc0) == 0x80 && continues_ > 0 && column_ > 0) {
+    if ((value & 0xc0) == 0x80 && continues_ > 0) {
         cells_[column_ - 1] += byte;
         --continues_;
         return;
@@ -122,6 +122,8 @@ void PlainLines::take(char byte) {
             if (byte == '\\') return;
             break;
     }
+    // A character that something else comes into the middle of stays half.
+    if (value < 0x80) continues_ = 0;
     switch (byte) {
         case '\x1b':
             state_ = State::escape;

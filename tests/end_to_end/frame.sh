@@ -6,7 +6,6 @@ set -uo pipefail
 : "${LODGE_PROGRAM:?is set by ctest: the lodge to test}"
 failures=0
 started=$SECONDS
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 skip() { echo "skipped: $*"; exit 77; }
 for tool in qemu-system-x86_64 qemu-img busybox; do
@@ -17,7 +16,8 @@ root=$(mktemp -d "${TMPDIR:-/tmp}/lodge-e2e-XXXXXX")
 chmod 755 "$root"  # QEMU's own user passes through
 export LODGE_ROOT=$root
 
-lodge() { "$LODGE_PROGRAM" "$@"; }
+# Nobody is there to be asked.
+lodge() { "$LODGE_PROGRAM" --yes "$@"; }
 step() { printf '== %3d s  %s\n' $((SECONDS - started)) "$*"; }
 bad() {
     echo "FAILED: $*"
@@ -80,6 +80,8 @@ end() {
         [[ $pid =~ ^[0-9]+$ && $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) == *"$root"* ]] &&
             kill -KILL "$pid"
     done
+    # A template's disks are kept from change.
+    chattr -R -i "$root" 2>/dev/null
     rm -rf "$root"
 }
 trap end EXIT
