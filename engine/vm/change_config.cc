@@ -206,21 +206,50 @@ void run_config_set(Work& work, const Values& on) {
         [&](Config& config) { apply_edit(config, edit); }, edit.digest);
 }
 
+namespace {
+
+std::string as_line(const std::string& one) {
+    const auto [key, value] = key_and_value(one);
+    if (key != "description") return key + ": " + value;
+    std::vector<std::string> lines = split(value, '\n');
+    for (std::string& line : lines)
+        line = "#" + line;
+    return join(lines, "\\\n");
+}
+
+}  // namespace
+
+// The current section as lines of the file, what waits in words of Lodge's own.
 std::string shell_config_set(const Values& on) {
     const Edit edit = edit_of(on);
-    std::vector<std::string> words = {"lodge", "guest", "config", on.text("guest")};
-    const auto put = [&](const std::vector<std::string>& list, const char* option) {
-        for (const std::string& one : list) {
-            words.emplace_back(option);
-            words.push_back(one);
-        }
-    };
-    put(edit.set, "--set");
-    put(edit.erase, "--delete");
-    put(edit.pending, "--pending");
-    put(edit.pending_erase, "--pending-delete");
-    put(edit.settle, "--settle");
-    return shell_line(words);
+    const std::string& guest = on.text("guest");
+    std::vector<std::string> lines, words = {"sed", "-i"}, keys = edit.erase;
+    for (const std::string& one : edit.set) {
+        words.emplace_back("-e");
+        words.push_back("1i" + as_line(one));
+        keys.push_back(key_and_value(one).first);
+    }
+    for (const std::string& key : keys) {
+        words.emplace_back("-e");
+        words.push_back(key == "description" ? "1,/^\\[/{/^#/d}" : "1,/^\\[/{/^" + key + ": /d}");
+    }
+    if (words.size() > 2) {
+        words.push_back(fmt::format("{}/{}.conf", on.text("folder"), guest));
+        lines.push_back(shell_line(words));
+    }
+    std::vector<std::string> later = {"lodge", "set", guest, "--next-start"};
+    later.insert(later.end(), edit.pending.begin(), edit.pending.end());
+    for (const std::string& key : edit.pending_erase) {
+        later.emplace_back("--delete");
+        later.push_back(key);
+    }
+    if (later.size() > 4) lines.push_back(shell_line(later));
+    if (!edit.settle.empty()) {
+        std::vector<std::string> revert = {"lodge", "guest", "revert", guest};
+        revert.insert(revert.end(), edit.settle.begin(), edit.settle.end());
+        lines.push_back(shell_line(revert));
+    }
+    return lines.empty() ? ":" : join(lines, "\n");
 }
 
 void run_apply_pending(Work& work, const Values& on) {
@@ -231,7 +260,9 @@ void run_apply_pending(Work& work, const Values& on) {
 }
 
 std::string shell_apply_pending(const Values& on) {
-    return shell_line({"lodge", "guest", "config", on.text("guest"), "--apply-pending"});
+    return fmt::format(
+        "# in qemu-server/{}.conf the lines of [PENDING] take the place of those above",
+        on.text("guest"));
 }
 
 }  // namespace lodge

@@ -31,17 +31,21 @@ int guest_of(const Values& on) {
     return static_cast<int>(on.integer("guest"));
 }
 
-// The facts for a guest with a volume that a step before this one makes.
-MachineFacts facts_for(Engine& engine, const Guest& guest, const std::string& value) {
+// The facts for a guest some of whose volumes are made only by steps before this one. One that is
+// not there at all stops a start, not the plugging of another.
+MachineFacts facts_for(Engine& engine, const Guest& guest) {
     MachineFacts facts = vm_facts(engine, guest);
-    const std::string volume = volume_of(value);
-    const size_t colon = volume.find(':');
-    if (volume.empty() || facts.volumes.contains(volume) || colon == std::string::npos)
-        return facts;
-    MachineFacts::Volume made;
-    made.path = engine.storages.of(volume).path(volume.substr(colon + 1));
-    made.format = volume.ends_with(".qcow2") ? "qcow2" : "raw";
-    facts.volumes[volume] = made;
+    for (const auto& [key, value] : guest.config.current.entries()) {
+        if (!is_disk_key(key)) continue;
+        const std::string volume = volume_of(value);
+        const size_t colon = volume.find(':');
+        if (facts.volumes.contains(volume) || colon == std::string::npos || volume[0] == '/')
+            continue;
+        MachineFacts::Volume made;
+        made.path = engine.storages.of(volume).path(volume.substr(colon + 1));
+        made.format = volume.ends_with(".qcow2") ? "qcow2" : "raw";
+        facts.volumes[volume] = made;
+    }
     return facts;
 }
 
@@ -140,7 +144,7 @@ void call_at_open_tray(Qmp& qmp, const std::string& key, const char* command,
     }
 }
 
-void remove_backend(Qmp& qmp, Work& work, const std::string& key, bool whole) {
+void remove_backend(Qmp& qmp, Work& work, const std::string& key, int64_t limit, bool whole) {
     if (is_disk_key(key)) {
         for (const char* layer : {"fmt-", "drive-", "file-"})
             try_call(qmp, work, "blockdev-del", {{"node-name", layer + key}});
@@ -150,7 +154,7 @@ void remove_backend(Qmp& qmp, Work& work, const std::string& key, bool whole) {
     if (key.starts_with("net")) try_call(qmp, work, "netdev_del", {{"id", key}});
     // The controller and the thread that one disk alone has.
     const std::string controller = "virtioscsi" + key.substr(std::min<size_t>(4, key.size()));
-    if (key.starts_with("scsi") && !take_out(qmp, controller, let_go_seconds)) {
+    if (key.starts_with("scsi") && !take_out(qmp, controller, limit)) {
         work.say("the guest keeps the empty controller of " + key);
         return;
     }
@@ -227,8 +231,7 @@ std::string plan_attach(Engine& engine, const Guest& guest, const Wish& wish, Pl
     const Guest after = with_wish(guest, wish);
     VmAttachment attachment;
     try {
-        attachment =
-            vm_attachment(after.config, guest.id, facts_for(engine, after, *wish.value), wish.key);
+        attachment = vm_attachment(after.config, guest.id, facts_for(engine, after), wish.key);
     } catch (const Error& error) {
         if (error.exit() != Exit::refused) throw;
         return error.what();
@@ -254,7 +257,7 @@ std::string plan_media(Engine& engine, const Guest& guest, const Wish& wish, Pla
     const auto disc = [&](const Guest& as, const std::string& value) {
         VmAttachment attachment;
         if (!volume_of(value).empty()) {
-            attachment = vm_attachment(as.config, guest.id, facts_for(engine, as, value), wish.key);
+            attachment = vm_attachment(as.config, guest.id, facts_for(engine, as), wish.key);
             attachment.owned.clear();
         }
         return Action{"vm-media", attachment_values(guest, wish.key, attachment, false)};
@@ -286,7 +289,7 @@ void run_vm_media(Work& work, const Values& on) {
     const std::string& key = on.text("key");
     Qmp qmp = vm_monitor(work.engine().host, guest_of(on));
     call_at_open_tray(qmp, key, "blockdev-remove-medium", {{"id", key}});
-    remove_backend(qmp, work, key, false);
+    remove_backend(qmp, work, key, 0, false);
     if (on.list("commands").empty()) return;
     run_commands(qmp, key, hand_over(work, qmp, on));
     call_at_open_tray(qmp, key, "blockdev-insert-medium",
@@ -314,7 +317,7 @@ void run_vm_detach(Work& work, const Values& on) {
     if (vm_process(engine.host, guest_of(on))) {
         Qmp qmp = vm_monitor(engine.host, guest_of(on));
         let_go = take_out(qmp, key, limit);
-        if (let_go) remove_backend(qmp, work, key, true);
+        if (let_go) remove_backend(qmp, work, key, limit, true);
     }
     if (!on.flag("write")) {
         if (!let_go) work.say(fmt::format("the guest does not let go of {}", key));

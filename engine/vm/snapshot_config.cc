@@ -34,9 +34,10 @@ void erase_all(Section& section) {
         section.erase(key);
 }
 
+// A section moves as a whole: shown in words, as no line of shell does it.
 std::string shell(const Values& on, std::string_view what) {
-    return shell_line(
-        {"lodge", "snapshot", "section", on.text("guest"), std::string(what), on.text("name")});
+    return fmt::format("# in qemu-server/{}.conf: {}", on.text("guest"),
+                       fmt::format(fmt::runtime(what), on.text("name")));
 }
 
 }  // namespace
@@ -135,7 +136,8 @@ void run_snapshot_prepare(Work& work, const Values& on) {
 }
 
 std::string shell_snapshot_prepare(const Values& on) {
-    return shell(on, "prepare");
+    return shell(
+        on, "lock: snapshot; a copy of the lines above as the section [{}], snapstate: prepare");
 }
 
 void run_snapshot_forget(Work& work, const Values& on) {
@@ -150,7 +152,7 @@ void run_snapshot_forget(Work& work, const Values& on) {
 }
 
 std::string shell_snapshot_forget(const Values& on) {
-    return shell(on, "forget");
+    return shell(on, "without the section [{}] and the lock");
 }
 
 void run_snapshot_commit(Work& work, const Values& on) {
@@ -167,7 +169,7 @@ void run_snapshot_commit(Work& work, const Values& on) {
 }
 
 std::string shell_snapshot_commit(const Values& on) {
-    return shell(on, "commit");
+    return shell(on, "[{0}] without snapstate; parent: {0}; without the lock");
 }
 
 void run_snapshot_apply(Work& work, const Values& on) {
@@ -177,7 +179,7 @@ void run_snapshot_apply(Work& work, const Values& on) {
 }
 
 std::string shell_snapshot_apply(const Values& on) {
-    return shell(on, "apply");
+    return shell(on, "the lines of [{0}] take the place of those above; parent: {0}");
 }
 
 void run_snapshot_mark_delete(Work& work, const Values& on) {
@@ -191,7 +193,7 @@ void run_snapshot_mark_delete(Work& work, const Values& on) {
 }
 
 std::string shell_snapshot_mark_delete(const Values& on) {
-    return shell(on, "mark-delete");
+    return shell(on, "lock: snapshot-delete; [{}] with snapstate: delete");
 }
 
 // A snapshot that still has all its parts is whole again; else it stays marked.
@@ -207,7 +209,7 @@ void run_snapshot_unmark(Work& work, const Values& on) {
 }
 
 std::string shell_snapshot_unmark(const Values& on) {
-    return shell(on, "unmark");
+    return shell(on, "without the lock; [{}] without snapstate when its disks still have it");
 }
 
 void run_snapshot_drop(Work& work, const Values& on) {
@@ -219,7 +221,8 @@ void run_snapshot_drop(Work& work, const Values& on) {
 }
 
 std::string shell_snapshot_drop(const Values& on) {
-    return shell(on, "drop");
+    return shell(
+        on, "without the section [{0}]; what had parent: {0} gets its parent; without the lock");
 }
 
 }  // namespace lodge

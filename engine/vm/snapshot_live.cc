@@ -119,10 +119,8 @@ void run_vm_snapshot_disks(Work& work, const Values& on) {
 std::string shell_vm_snapshot_disks(const Values& on) {
     const std::string disks = shell_disks(on);
     if (!on.flag("freeze")) return disks;
-    return fmt::format(
-        "lodge guest agent {0} fsfreeze-freeze\n{1}\nlodge guest agent {0} "
-        "fsfreeze-thaw",
-        on.text("guest"), disks);
+    return fmt::format("lodge agent freeze {0}\n{1}\nlodge agent thaw {0}", on.text("guest"),
+                       disks);
 }
 
 void run_vm_snapshot_ram(Work& work, const Values& on) {

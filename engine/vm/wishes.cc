@@ -124,6 +124,7 @@ class Reader {
         require_allowed(schema(), key, value);
         if (field.type != ValueType::property) return value;
         Properties properties = Properties::parse(field, value);
+        if (is_disk_key(key)) mark_disc(properties);
         if (key.starts_with("net") && properties.has("model")) give_address(key, properties);
         if (is_disk_key(key)) require_volume(key, properties);
         return properties.print();
@@ -158,6 +159,14 @@ class Reader {
         return properties.print();
     }
 
+    // Only a CD drive can be empty or hold an ISO.
+    void mark_disc(Properties& properties) {
+        if (properties.has("media")) return;
+        const std::string volume = properties.text("file");
+        const bool iso = volume.find(":iso/") != std::string::npos;
+        if (volume == "none" || volume == "cdrom" || iso) properties.set("media", "cdrom");
+    }
+
     void give_address(const std::string& key, Properties& properties) {
         if (properties.has("macaddr")) return;
         const auto before = value_now(key);
@@ -182,8 +191,6 @@ class Reader {
                      other, guest_words(guest_));
         const VolumeInfo info = engine_.storages.info(volume);
         if (properties.text("media") == "cdrom") return;
-        if (info.content == "iso")
-            fail(Exit::usage, "{}: {} is an ISO: say media=cdrom as well", key, volume);
         if (info.owner != 0 && info.owner != guest_.id && !properties.flag("shared"))
             fail(Exit::refused, "cannot attach {} as {}: it belongs to guest {}", volume, key,
                  info.owner);

@@ -40,6 +40,28 @@ TEST(LiveChange, disks_come_and_go) {
     EXPECT_FALSE(block_of(vm, "scsi1").is_null());
 }
 
+// What a new guest usually is: PCI Express, a controller and a thread for each disk.
+TEST(LiveChange, disks_and_cards_come_and_go_on_q35) {
+    DiskGuest vm(
+        "machine: q35\nmemory: 32\nname: tiny\nscsi0: "
+        "local:101/vm-101-disk-0.qcow2,iothread=1,size=16M\nscsihw: virtio-scsi-single\n"
+        "vga: none\n");
+    vm.start_really();
+    vm.set({"scsi1=local:1,iothread=1", "virtio0=local:1", "net0=virtio"});
+    EXPECT_EQ(block_of(vm, "scsi1").at("inserted").at("drv"), "qcow2");
+    EXPECT_EQ(block_of(vm, "virtio0").at("inserted").at("drv"), "qcow2");
+    Plan plan = vm.guest().kind->set(vm.engine, vm.guest(),
+                                     {{"delete", std::vector<std::string>{"scsi1"}}});
+    for (Step& step : plan.steps)
+        if (step.action.verb == "vm-detach") step.action.on.set({"limit", 1});
+    vm.carry_out(plan);
+    EXPECT_EQ(vm.key("scsi1"), "");
+    EXPECT_TRUE(block_of(vm, "scsi1").is_null());
+    // Its controller is the guest's to let go of; it serves again.
+    vm.set({"scsi1=local:101/vm-101-disk-1.qcow2,iothread=1"});
+    EXPECT_FALSE(block_of(vm, "scsi1").is_null());
+}
+
 TEST(LiveChange, limits_hold_at_once) {
     DiskGuest vm;
     vm.start_really();

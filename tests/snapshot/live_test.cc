@@ -1,4 +1,7 @@
+#include <fcntl.h>
+
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -175,6 +178,88 @@ TEST(Live, a_full_disk_is_said_and_the_guest_runs_on) {
     EXPECT_EQ(vm.status(), "running");
     EXPECT_TRUE(vm.disk_snapshots().empty());
     EXPECT_TRUE(vm.guest().config.snapshots().empty());
+}
+
+// As after a kill -9 in the middle: QEMU goes on by itself and then holds the guest for ever.
+TEST(Live, a_stream_that_nobody_watches_is_called_off) {
+    CountingGuest vm;
+    vm.start_really();
+    vm.wait_for_count(10);
+    const Values on = {{"guest", 101},
+                       {"name", "first"},
+                       {"path", "/dev/null"},
+                       {"keys", Names{"scsi0"}},
+                       {"volumes", Names{"local:101/vm-101-disk-0.qcow2"}}};
+    const auto leave_behind = [&](bool hold) {
+        Qmp monitor = vm_monitor(vm.host(), 101);
+        nlohmann::json list = nlohmann::json::array();
+        list.push_back({{"capability", "pause-before-switchover"}, {"state", hold}});
+        monitor.call("migrate-set-capabilities", {{"capabilities", list}});
+        const Fd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        monitor.call_with_fd(file.get(), "getfd", {{"fdname", "left"}});
+        monitor.call("migrate", {{"uri", "fd:left"}});
+        for (int look = 0; look < 200; ++look) {
+            const std::string status = monitor.call("query-migrate").at("status");
+            if (status == (hold ? "pre-switchover" : "completed")) break;
+            std::this_thread::sleep_for(20ms);
+        }
+    };
+    for (const bool hold : {true, false}) {
+        leave_behind(hold);
+        EXPECT_NE(vm.status(), "running");
+        vm.run({"vm-snapshot-undo", on});
+        EXPECT_EQ(vm.status(), "running");
+    }
+    EXPECT_TRUE(vm.counts_on());
+    vm.snapshot("first", true);  // and another finds no trace of it
+    EXPECT_EQ(vm.disk_snapshots(), Names{"first"});
+}
+
+TEST(Live, cancelled_while_it_writes_memory) {
+    CountingGuest vm;
+    vm.start_really();
+    vm.wait_for_count(10);
+    vm.make_image("vm-101-state-first.raw", "raw", "64M");
+    vm.going = [] { return false; };
+    Exit exit = Exit::ok;
+    error_of(
+        [&] {
+            vm.run({"vm-save-state",
+                    {{"guest", 101}, {"path", vm.images() + "/vm-101-state-first.raw"}}});
+        },
+        &exit);
+    EXPECT_EQ(exit, Exit::cancelled);
+    EXPECT_EQ(vm.status(), "running");
+    EXPECT_TRUE(vm.counts_on());
+}
+
+TEST(Live, an_agent_that_is_not_there_is_told) {
+    CountingGuest vm(std::string(counting_config) + "agent: 1\n");
+    vm.start_really();
+    vm.snapshot("first");
+    EXPECT_NE(vm.all_said().find("file systems are not frozen: the guest's agent does not answer"),
+              std::string::npos)
+        << vm.all_said();
+    EXPECT_EQ(vm.disk_snapshots(), Names{"first"});
+}
+
+TEST(Live, firmware_variables_go_along) {
+    if (!std::filesystem::exists("/usr/share/OVMF/OVMF_VARS_4M.fd")) GTEST_SKIP() << "no ovmf";
+    DiskGuest vm(
+        "bios: ovmf\nefidisk0: local:101/vm-101-disk-1.qcow2,efitype=4m\nmachine: q35\n"
+        "memory: 64\nname: tiny\nscsi0: local:101/vm-101-disk-0.qcow2,size=16M\n"
+        "scsihw: virtio-scsi-single\nvga: none\n");
+    vm.program({"/usr/bin/qemu-img", "convert", "-f", "raw", "-O", "qcow2",
+                "/usr/share/OVMF/OVMF_VARS_4M.fd", vm.images() + "/vm-101-disk-1.qcow2"});
+    vm.start_really();
+    vm.snapshot("first");
+    vm.snapshot("second", true);
+    EXPECT_EQ(image_info(vm.host(), vm.images() + "/vm-101-disk-1.qcow2", "qcow2").snapshots,
+              (Names{"first", "second"}));
+    vm.rollback("second");
+    EXPECT_EQ(vm.status(), "running");
+    vm.rollback("first");
+    EXPECT_FALSE(vm_process(vm.host(), 101));
 }
 
 TEST(Live, a_paused_guest_stays_paused) {
