@@ -148,11 +148,16 @@ std::string Cgroup::prepare(const CpuShare& share) {
         return "";
     }
     write_limits(share);
+    prepared_ = true;
     return folder_ + "/cgroup.procs";
 }
 
 void Cgroup::enter(const std::vector<pid_t>& pids, const CpuShare& share) {
-    if (way_ != Way::systemd) return;
+    if (way_ != Way::systemd) {
+        for (const pid_t pid : pids)
+            if (prepared_ && !put("cgroup.procs", std::to_string(pid))) note(share, why_none_);
+        return;
+    }
     try {
         auto request = std::make_unique<Request>();
         request->share = share;

@@ -34,12 +34,13 @@ class Cgroup {
     Cgroup(const Cgroup&) = delete;
     Cgroup& operator=(const Cgroup&) = delete;
 
-    // Makes the group with its limits. Returns the "cgroup.procs" files that the new process has to
-    // join, for Program::enter_cgroup_procs; "" for none (a systemd scope takes the process in
-    // enter()). What cannot be done is a note, not an Error: a guest without its limits is better
-    // than none, as long as it says so.
+    // Makes the group with its limits. Returns its "cgroup.procs" file; "" for none (a systemd
+    // scope is made by enter()). What cannot be done is a note, not an Error: a guest without its
+    // limits is better than none, as long as it says so.
     std::string prepare(const CpuShare& share);
-    // systemd: asks for the scope around processes that were just started; does not wait.
+    // Moves processes that were just started into the group prepare() made, or asks systemd for the
+    // scope around them without waiting. After their start, not before: the kernel takes about 10
+    // ms to move a process, which then pass while it works.
     void enter(const std::vector<pid_t>& pids, const CpuShare& share);
     // systemd: waits until the scope stands.
     void finish_entering();
@@ -65,6 +66,7 @@ class Cgroup {
 
     const Host& host_;
     Way way_ = Way::none;
+    bool prepared_ = false;
     std::string scope_, root_, top_, folder_, why_none_;
     std::vector<std::string> notes_;
     struct Request;

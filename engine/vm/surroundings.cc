@@ -136,9 +136,6 @@ void run_vm_helper(Work& work, const Values& on) {
     program.folder = "/";
     program.user = user_of(host, on);
     program.no_new_privileges = program.user.has_value();
-    // In the guest's group from the start; its limits are written when QEMU itself comes.
-    Cgroup cgroup(host, id);
-    program.enter_cgroup_procs = cgroup.prepare({});
     const std::string log_path = on.text("log") + "/" + name + ".log";
     const Fd log(::open(log_path.c_str(),
                         O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640));
