@@ -5,11 +5,13 @@
 
 namespace lodge {
 
-std::string errno_words(int number) { return std::generic_category().message(number); }
+std::string errno_words(int number) {
+    return std::generic_category().message(number);
+}
 
 void fail_errno(int number, const std::string& what) {
-    const bool lacks =
-        number == ENOSPC || number == EACCES || number == EPERM || number == EDQUOT || number == EROFS;
+    const bool lacks = number == ENOSPC || number == EACCES || number == EPERM ||
+                       number == EDQUOT || number == EROFS;
     throw Error(lacks ? Exit::missing : Exit::failed, what + ": " + errno_words(number));
 }
 

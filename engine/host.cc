@@ -49,8 +49,8 @@ void replace_file(const Host& host, const std::string& path, std::string_view co
                   bool lasting) {
     static std::atomic<unsigned> counter{0};
     const std::string folder = parent_of(path);
-    const std::string half = path + ".new." + std::to_string(::getpid()) + "." +
-                             std::to_string(counter.fetch_add(1));
+    const std::string half =
+        path + ".new." + std::to_string(::getpid()) + "." + std::to_string(counter.fetch_add(1));
     auto open_half = [&] {
         return Fd(::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     };
@@ -76,7 +76,7 @@ void replace_file(const Host& host, const std::string& path, std::string_view co
 Host Host::real() {
     Places places;
     places.uid = ::geteuid();
-    places.program_folders = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",       "/usr/bin",
+    places.program_folders = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",     "/usr/bin",
                               "/sbin",           "/bin",           "/usr/lib/qemu", "/usr/libexec"};
     if (const std::string root = environment("LODGE_ROOT"); !root.empty()) {
         const std::string top = std::filesystem::absolute(root).lexically_normal().string();
@@ -157,7 +157,9 @@ std::vector<std::string> Host::list(const std::string& folder) const {
     return names;
 }
 
-bool Host::exists(const std::string& path) const { return ::access(path.c_str(), F_OK) == 0; }
+bool Host::exists(const std::string& path) const {
+    return ::access(path.c_str(), F_OK) == 0;
+}
 
 void Host::make_folder(const std::string& folder, mode_t mode) const {
     if (::mkdir(folder.c_str(), mode) == 0) return;
@@ -208,20 +210,29 @@ std::string_view package_of(std::string_view program) {
         std::string_view program, package;
     };
     static constexpr Entry entries[] = {
-        {"qemu-system-x86_64", "qemu-system-x86"}, {"qemu-img", "qemu-utils"},
-        {"qemu-nbd", "qemu-utils"},                {"swtpm", "swtpm"},
-        {"swtpm_setup", "swtpm-tools"},            {"virtiofsd", "qemu-system-common"},
-        {"passt", "passt"},                        {"dnsmasq", "dnsmasq-base"},
-        {"lvcreate", "lvm2"},                      {"btrfs", "btrfs-progs"},
-        {"zfs", "zfsutils-linux"},                 {"ethtool", "ethtool"},
-        {"mmdebstrap", "mmdebstrap"},              {"xorriso", "xorriso"},
-        {"busybox", "busybox-static"},             {"cpio", "cpio"},
-        {"apt-get", "apt"},                        {"dpkg-deb", "dpkg"},
-        {"ip", "iproute2"},                        {"useradd", "passwd"},
+        {"qemu-system-x86_64", "qemu-system-x86"},
+        {"qemu-img", "qemu-utils"},
+        {"qemu-nbd", "qemu-utils"},
+        {"swtpm", "swtpm"},
+        {"swtpm_setup", "swtpm-tools"},
+        {"virtiofsd", "qemu-system-common"},
+        {"passt", "passt"},
+        {"dnsmasq", "dnsmasq-base"},
+        {"lvcreate", "lvm2"},
+        {"btrfs", "btrfs-progs"},
+        {"zfs", "zfsutils-linux"},
+        {"ethtool", "ethtool"},
+        {"mmdebstrap", "mmdebstrap"},
+        {"xorriso", "xorriso"},
+        {"busybox", "busybox-static"},
+        {"cpio", "cpio"},
+        {"apt-get", "apt"},
+        {"dpkg-deb", "dpkg"},
+        {"ip", "iproute2"},
+        {"useradd", "passwd"},
     };
-    const auto* found =
-        std::find_if(std::begin(entries), std::end(entries),
-                     [&](const Entry& entry) { return entry.program == program; });
+    const auto* found = std::find_if(std::begin(entries), std::end(entries),
+                                     [&](const Entry& entry) { return entry.program == program; });
     return found == std::end(entries) ? std::string_view{} : found->package;
 }
 

@@ -20,19 +20,19 @@ namespace lodge {
 class Host {
   public:
     struct Places {
-        std::string sysroot;       // prefix of /proc, /sys, /dev, /etc, /usr when read; "" is real
-        std::string config;        // guests and storage.cfg: /etc/lodge
-        std::string run;           // sockets, pid files; gone after a reboot: /run/lodge
-        std::string state;         // jobs, logs, images: /var/lib/lodge
+        std::string sysroot;  // prefix of /proc, /sys, /dev, /etc, /usr when read; "" is real
+        std::string config;   // guests and storage.cfg: /etc/lodge
+        std::string run;      // sockets, pid files; gone after a reboot: /run/lodge
+        std::string state;    // jobs, logs, images: /var/lib/lodge
         std::vector<std::string> program_folders;  // where program() looks, in order
-        uid_t uid = 0;             // who Lodge acts as
+        uid_t uid = 0;                             // who Lodge acts as
         std::function<std::chrono::system_clock::time_point()> clock;  // empty: the real one
     };
 
     // The real machine. LODGE_ROOT set: config, run and state lie under it
-    // (etc/lodge, run/lodge, var/lib/lodge). Else root: /etc/lodge, /run/lodge, /var/lib/lodge. Else
-    // XDG folders: $XDG_CONFIG_HOME/lodge, $XDG_RUNTIME_DIR/lodge (or /tmp/lodge-<uid>, mode 0700),
-    // $XDG_STATE_HOME/lodge. Throws when a user has no HOME.
+    // (etc/lodge, run/lodge, var/lib/lodge). Else root: /etc/lodge, /run/lodge, /var/lib/lodge.
+    // Else XDG folders: $XDG_CONFIG_HOME/lodge, $XDG_RUNTIME_DIR/lodge (or /tmp/lodge-<uid>, mode
+    // 0700), $XDG_STATE_HOME/lodge. Throws when a user has no HOME.
     static Host real();
 
     explicit Host(Places places) : places_(std::move(places)) {}
@@ -47,8 +47,8 @@ class Host {
     std::string system(std::string_view path) const { return places_.sysroot + std::string(path); }
 
     // The whole file. nullopt when there is none (ENOENT, ENOTDIR, or it vanished while read:
-    // ENODEV, ESRCH); throws Error on any other trouble. `path` is used as given: pass system(…) for
-    // kernel files.
+    // ENODEV, ESRCH); throws Error on any other trouble. `path` is used as given: pass system(…)
+    // for kernel files.
     std::optional<std::string> read(const std::string& path) const;
     // read(), with a trailing newline removed, or "" when there is none.
     std::string read_line(const std::string& path) const;

@@ -6,7 +6,8 @@
 namespace lodge {
 
 Values::Values(std::initializer_list<Item> items) {
-    for (const Item& item : items) set(item);
+    for (const Item& item : items)
+        set(item);
 }
 
 const std::string& Values::text(std::string_view name) const {
@@ -50,7 +51,9 @@ const std::vector<std::string>& Values::list(std::string_view name) const {
     return found == items_.end() ? none : found->second;
 }
 
-void Values::set(Item item) { items_[std::move(item.name)] = std::move(item.list); }
+void Values::set(Item item) {
+    items_[std::move(item.name)] = std::move(item.list);
+}
 
 void Values::add(std::string_view name, std::string value) {
     items_[std::string(name)].push_back(std::move(value));

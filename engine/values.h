@@ -19,7 +19,8 @@ class Values {
         std::vector<std::string> list;
 
         Item(std::string n, std::string value) : name(std::move(n)), list{std::move(value)} {}
-        Item(std::string n, std::string_view value) : name(std::move(n)), list{std::string(value)} {}
+        Item(std::string n, std::string_view value)
+            : name(std::move(n)), list{std::string(value)} {}
         Item(std::string n, const char* value) : name(std::move(n)), list{value} {}
         Item(std::string n, int64_t value) : name(std::move(n)), list{std::to_string(value)} {}
         Item(std::string n, int value) : name(std::move(n)), list{std::to_string(value)} {}

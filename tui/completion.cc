@@ -281,7 +281,7 @@ std::string complete_words(CommandTables tables, Engine& engine,
 }
 
 std::string bash_completion() {
-    return R"(# bash completion of lodge: what it can do and the names it knows, asked of lodge itself
+    return R"(# bash completion of lodge: what it can do and the names it knows, asked of lodge
 _lodge() {
     local IFS=$'\n' line=${COMP_LINE:0:COMP_POINT}
     COMPREPLY=($(lodge complete "$line" "$COMP_WORDBREAKS" 2>/dev/null))

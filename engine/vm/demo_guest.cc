@@ -171,7 +171,8 @@ run() {
 status() {
     at=/run/agent/$(number pid)
     if [ -e "$at.status" ]; then
-        answer "{\"exited\":true,\"exitcode\":$(cat $at.status),\"out-data\":\"$(base64 -w 0 $at.out)\",\"err-data\":\"$(base64 -w 0 $at.err)\"}"
+        answer "{\"exited\":true,\"exitcode\":$(cat $at.status),\
+            \"out-data\":\"$(base64 -w 0 $at.out)\",\"err-data\":\"$(base64 -w 0 $at.err)\"}"
         rm -f $at.*
     elif [ -e "$at.in" ]; then
         answer '{"exited":false}'
@@ -187,7 +188,9 @@ interfaces() {
             split($4, part, "/")
             printf "%s{\"ip-address\":\"%s\",\"prefix\":%d,\"ip-address-type\":\"%s\"}",
                 (seen++ ? "," : ""), part[1], part[2], $3 == "inet" ? "ipv4" : "ipv6" }')
-        list="$list${list:+,}{\"name\":\"$card\",\"hardware-address\":\"$(cat /sys/class/net/$card/address)\",\"ip-addresses\":[$addresses]}"
+        list="$list${list:+,}{\"name\":\"$card\",\
+            \"hardware-address\":\"$(cat /sys/class/net/$card/address)\",\
+            \"ip-addresses\":[$addresses]}"
     done
     answer "[$list]"
 }
@@ -195,7 +198,8 @@ interfaces() {
 disks() {
     set -- $(df -P -k /data 2>/dev/null | tail -n 1)
     grep -q ' /data ' /proc/mounts || { answer '[]'; return; }
-    answer "[{\"name\":\"${1#/dev/}\",\"mountpoint\":\"/data\",\"type\":\"ext2\",\"used-bytes\":$(($3 * 1024)),\"total-bytes\":$(($2 * 1024)),\"disk\":[]}]"
+    answer "[{\"name\":\"${1#/dev/}\",\"mountpoint\":\"/data\",\"type\":\"ext2\",\
+        \"used-bytes\":$(($3 * 1024)),\"total-bytes\":$(($2 * 1024)),\"disk\":[]}]"
 }
 
 freeze() {
@@ -220,11 +224,13 @@ while :; do
         info)
             list=
             for one in $all; do
-                list="$list${list:+,}{\"name\":\"guest-$one\",\"enabled\":true,\"success-response\":true}"
+                list="$list${list:+,}{\"name\":\"guest-$one\",\
+                    \"enabled\":true,\"success-response\":true}"
             done
             answer "{\"version\":\"lodge-demo\",\"supported_commands\":[$list]}" ;;
         get-osinfo)
-            answer "{\"id\":\"demo\",\"name\":\"Lodge demo\",\"pretty-name\":\"Lodge demo\",\"kernel-release\":\"$(uname -r)\",\"machine\":\"x86_64\"}" ;;
+            answer "{\"id\":\"demo\",\"name\":\"Lodge demo\",\"pretty-name\":\"Lodge demo\",\
+                \"kernel-release\":\"$(uname -r)\",\"machine\":\"x86_64\"}" ;;
         get-host-name) answer "{\"host-name\":\"$(hostname)\"}" ;;
         network-get-interfaces) interfaces ;;
         get-fsinfo) disks ;;
