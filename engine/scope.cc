@@ -164,7 +164,7 @@ void change_scope(sd_bus* bus, const std::string& unit, const CpuShare& share) {
     check(sd_bus_message_open_container(call.get(), 'a', "(sv)"), "cannot ask systemd");
     add_share(call.get(), share);
     check(sd_bus_message_close_container(call.get()), "cannot ask systemd");
-    sd_bus_error error = SD_BUS_ERROR_NULL;
+    sd_bus_error error{};  // SD_BUS_ERROR_NULL, which is no C++
     constexpr uint64_t patience = 5'000'000;
     const int result = sd_bus_call(bus, call.get(), patience, &error, nullptr);
     const std::string words = error.message ? error.message : errno_words(-result);

@@ -88,7 +88,8 @@ void run_vm_prepare(Work& work, const Values& on) {
         fail(Exit::refused, "cannot start guest {}: it is running (process {})", id, process->pid);
     vm_clean(host, id);
     const auto user = user_of(host, on);
-    const std::string run = on.text("run"), log = on.text("log");
+    const std::string& run = on.text("run");
+    const std::string& log = on.text("log");
     host.make_folder(run);
     host.make_folder(log);
     if (user)
