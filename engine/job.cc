@@ -41,8 +41,8 @@ std::vector<FileLock> lock_guests(Engine& engine, const Plan& plan, int own_numb
             locks.emplace_back(folder + "/" + std::to_string(guest), "", std::chrono::seconds(0));
         } catch (const Error& trouble) {
             if (trouble.exit() != Exit::busy) throw;
-            const auto other = engine.jobs.of_guest(guest);
-            if (other && other->number != own_number)
+            const auto other = engine.jobs.of_guest(guest, own_number);
+            if (other && other->state == JobState::running)
                 fail(Exit::busy,
                      "cannot {}: job {} is at work on guest {} ({}); lodge job follow {}",
                      plan.title, other->number, guest, other->plan.title, other->number);
@@ -152,10 +152,16 @@ int Jobs::make_folder() const {
 int Jobs::start(Engine& engine, const Plan& plan) {
     prune(200);
     const int number = make_folder();
-    // Until the job's own process has said who it is, we stand for it.
-    if (const auto self = identify(host_, ::getpid()))
-        host_.write_volatile(folder(number) + "/pid", self->print());
-    host_.write_volatile(folder(number) + "/plan.json", plan_to_json(plan), 0640);
+    try {
+        // Until the job's own process has said who it is, we stand for it.
+        if (const auto self = identify(host_, ::getpid()))
+            host_.write_volatile(folder(number) + "/pid", self->print());
+        host_.write_volatile(folder(number) + "/plan.json", plan_to_json(plan), 0640);
+    } catch (const Error&) {
+        std::error_code ignored;  // nothing of it has begun: no folder that looks like a job
+        std::filesystem::remove_all(folder(number), ignored);
+        throw;
+    }
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) fail_errno(errno, "cannot make a pipe");
     Fd listen(ends[0]), ready(ends[1]);
@@ -275,6 +281,14 @@ JobRecord Jobs::load(int number) const {
     const bool alive = record.process && open_process(host_, *record.process);
     JobReader(folder(number) + "/events").read(record);
     if (record.ended == 0) record.state = alive ? JobState::running : JobState::interrupted;
+    // Killed between its last step and its last word: all was done.
+    const size_t steps = record.plan.steps.size();
+    struct stat written {};
+    if (record.state == JobState::interrupted && steps > 0 && record.steps_done == steps &&
+        !record.undoing && ::stat((folder(number) + "/events").c_str(), &written) == 0) {
+        record.state = JobState::done;
+        record.ended = written.st_mtime;
+    }
     if (record.started == 0) {
         struct stat made {};
         if (::stat(folder(number).c_str(), &made) == 0) record.started = made.st_mtime;
@@ -291,16 +305,20 @@ std::vector<JobRecord> Jobs::list() const {
     return records;
 }
 
-std::optional<JobRecord> Jobs::of_guest(int guest) const {
+std::optional<JobRecord> Jobs::of_guest(int guest, int except) const {
     auto all = numbers();
+    std::optional<JobRecord> broken;
     size_t looked = 0;
     for (auto number = all.rbegin(); number != all.rend() && looked < 50; ++number, ++looked) {
+        if (*number == except) continue;
         auto record = unfinished(*number);
         if (!record) continue;
         const auto& guests = record->plan.guests;
-        if (std::find(guests.begin(), guests.end(), guest) != guests.end()) return record;
+        if (std::find(guests.begin(), guests.end(), guest) == guests.end()) continue;
+        if (record->state == JobState::running) return record;
+        if (!broken) broken = std::move(record);
     }
-    return std::nullopt;
+    return broken;
 }
 
 std::optional<JobRecord> Jobs::unfinished(int number) const {
@@ -341,12 +359,24 @@ Plan Jobs::clean(int number) const {
     Plan plan;
     plan.title = fmt::format("clean what job {} ({}) left", number, record.plan.title);
     plan.guests = record.plan.guests;
-    for (size_t i = std::min(record.steps_begun, record.plan.steps.size()); i-- > 0;)
-        if (const Step& step = record.plan.steps[i]; step.undo)
-            plan.step("take back: " + step.why, *step.undo);
+    const auto& steps = record.plan.steps;
+    const size_t begun = std::min(record.steps_begun, steps.size());
+    const size_t done = std::min(record.steps_done, steps.size());
+    // A step that was cut off may have happened all the same; one that failed has not.
+    size_t kept = 0;
+    for (size_t i = 0; i < (record.undoing ? done : begun); ++i)
+        if (steps[i].no_way_back) kept = i + 1;
+    if (kept > 0 && !record.undoing) {
+        for (size_t i = done; i < steps.size(); ++i)
+            plan.step("finish: " + steps[i].why, steps[i].action);
+        plan.afterwards = fmt::format("what job {} had begun is finished", number);
+    } else {
+        for (size_t i = begun; i-- > kept;)
+            if (steps[i].undo) plan.step("take back: " + steps[i].why, *steps[i].undo);
+        plan.afterwards = fmt::format("what job {} had begun is taken back", number);
+    }
     plan.step("remember that job " + std::to_string(number) + " is cleaned",
               {"job-cleaned", {{"number", number}}});
-    plan.afterwards = fmt::format("what job {} had begun is taken back", number);
     return plan;
 }
 
@@ -358,7 +388,7 @@ void Jobs::prune(size_t keep) const {
     const auto all = numbers();
     if (all.size() <= keep) return;
     for (size_t i = 0; i < all.size() - keep; ++i) {
-        if (!JobReader::has_ended(folder(all[i]) + "/events")) continue;
+        if (unfinished(all[i])) continue;
         std::error_code trouble;
         std::filesystem::remove_all(folder(all[i]), trouble);
     }

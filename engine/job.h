@@ -29,6 +29,7 @@ struct JobRecord {
     int64_t started = 0;  // Unix time, seconds
     int64_t ended = 0;    // 0 while it runs
     size_t steps_begun = 0, steps_done = 0;
+    bool undoing = false;         // it had failed and was taking back
     int64_t done = 0, total = 0;  // progress of the present step; total 0: not known
     std::string unit;
     std::string error;  // why it failed
@@ -67,13 +68,13 @@ class Jobs {
     JobRecord load(int number) const;     // throws Error(Exit::not_found)
     std::vector<JobRecord> list() const;  // newest first
     void cancel(int number) const;        // asks it to stop and undo; throws when not running
-    // The undo of what an interrupted job has begun; its last step marks the job as cleaned. Throws
-    // when there is nothing to clean.
+    // The undo of what an interrupted job has begun, or, past a step without a way back, the rest
+    // of it; the last step marks the job as cleaned. Throws when there is nothing to clean.
     Plan clean(int number) const;
     void mark_cleaned(int number) const;
     // The unfinished job that works on a guest now, or the interrupted one whose leftovers are
-    // there; nullopt when there is none. Looks at the newest 50 jobs.
-    std::optional<JobRecord> of_guest(int guest) const;
+    // there; nullopt when there is none. Looks at the newest 50 jobs, and not at `except`.
+    std::optional<JobRecord> of_guest(int guest, int except = 0) const;
     // The job when it has not ended (it runs, or was interrupted); cheap for those that have.
     std::optional<JobRecord> unfinished(int number) const;
     void prune(size_t keep) const;  // removes the oldest ended jobs

@@ -35,6 +35,7 @@ std::optional<JobEvent> take(const json& event, JobRecord& record) {
     if (record.started == 0) record.started = event.at("t").get<int64_t>();
     if (kind == "begin" || kind == "undo") {
         const auto index = event.at("step").get<size_t>();
+        if (kind == "undo") record.undoing = true;
         if (kind == "begin") record.steps_begun = std::max(record.steps_begun, index + 1);
         record.done = record.total = 0;
         const bool known = index < record.plan.steps.size();

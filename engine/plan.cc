@@ -11,7 +11,17 @@ namespace lodge {
 using nlohmann::json;
 
 Plan& Plan::step(std::string why, Action action, std::optional<Action> undo) {
-    steps.push_back({std::move(why), std::move(action), std::move(undo)});
+    steps.push_back({std::move(why), std::move(action), std::move(undo), false});
+    return *this;
+}
+
+Plan& Plan::no_way_back() {
+    return no_way_back_from(steps.empty() ? 0 : steps.size() - 1);
+}
+
+Plan& Plan::no_way_back_from(size_t first) {
+    for (size_t i = first; i < steps.size(); ++i)
+        steps[i].no_way_back = true;
     return *this;
 }
 
@@ -66,8 +76,8 @@ std::string to_utf8(const std::string& bytes) {
     const json probe = bytes;
     try {
         (void)probe.dump();
-        if (bytes.find("\xee\x80") == std::string::npos &&
-            bytes.find("\xee\x81") == std::string::npos)
+        if (bytes.find("\xee\x82") == std::string::npos &&
+            bytes.find("\xee\x83") == std::string::npos)
             return bytes;
     } catch (const json::exception&) {
     }
@@ -134,6 +144,7 @@ std::string plan_to_json(const Plan& plan) {
     for (const Step& step : plan.steps) {
         json one = {{"why", to_utf8(step.why)}, {"action", action_to_json(step.action)}};
         if (step.undo) one["undo"] = action_to_json(*step.undo);
+        if (step.no_way_back) one["no_way_back"] = true;
         steps.push_back(std::move(one));
     }
     json warnings = json::array();
@@ -158,8 +169,9 @@ Plan plan_from_json(std::string_view text) {
             plan.warnings.push_back(from_utf8(words.get<std::string>()));
         for (const json& one : whole.at("steps")) {
             Step step{from_utf8(one.at("why").get<std::string>()),
-                      action_from_json(one.at("action")), std::nullopt};
+                      action_from_json(one.at("action")), std::nullopt, false};
             if (one.contains("undo")) step.undo = action_from_json(one.at("undo"));
+            step.no_way_back = one.value("no_way_back", false);
             plan.steps.push_back(std::move(step));
         }
         return plan;
@@ -170,11 +182,11 @@ Plan plan_from_json(std::string_view text) {
 
 namespace {
 
-// Undoes steps [0, begun) in reverse; what cannot be undone is said and the rest still is.
-std::string undo_steps(const Plan& plan, size_t begun, const Actions& actions, Work& work,
-                       void (*on_step)(void*, size_t, std::string_view), void* with) {
+// Undoes steps [first, begun) in reverse; what cannot be undone is said and the rest still is.
+std::string undo_steps(const Plan& plan, size_t first, size_t begun, const Actions& actions,
+                       Work& work, void (*on_step)(void*, size_t, std::string_view), void* with) {
     std::string left;
-    for (size_t i = begun; i-- > 0;) {
+    for (size_t i = begun; i-- > first;) {
         const auto& undo = plan.steps[i].undo;
         if (!undo) continue;
         on_step(with, i, "undo");
@@ -212,21 +224,22 @@ void carry_out(const Plan& plan, const Actions& actions, Work& work,
         (void)actions.find(step.action.verb);
         if (step.undo) (void)actions.find(step.undo->verb);
     }
-    size_t begun = 0;
+    size_t begun = 0, kept = 0;  // steps before `kept` cannot be taken back
     try {
         for (; begun < plan.steps.size();) {
-            work.check();
+            if (kept == 0) work.check();
             on_step(with, begun, "begin");
             const Step& step = plan.steps[begun++];
             actions.find(step.action.verb).run(work, step.action.on);
             on_step(with, begun - 1, "done");
+            if (step.no_way_back) kept = begun;
         }
     } catch (const std::exception& trouble) {
         Determined undoing(work);
         const auto* error = dynamic_cast<const Error*>(&trouble);
         const Exit exit = error ? error->exit() : Exit::failed;
         const std::string words = trouble.what();
-        const std::string left = undo_steps(plan, begun, actions, undoing, on_step, with);
+        const std::string left = undo_steps(plan, kept, begun, actions, undoing, on_step, with);
         throw Error(exit, words + left);
     }
 }

@@ -25,18 +25,24 @@ struct Step {
     std::string why;
     Action action;
     std::optional<Action> undo;
+    // Past it there is no way back: what came before stays done, and a plan that broke off is
+    // completed instead of taken back. It and all after it must be content to be done again.
+    bool no_way_back = false;
 };
 
 // Plan is what a command would do. It can be shown, compared in a test as text, carried out by a
 // job, and undone in reverse when a step fails.
 struct Plan {
-    std::string title;                  // "start 101 (web)"
-    std::vector<int> guests;            // whose locks the job takes
+    std::string title;        // "start 101 (web)"
+    std::vector<int> guests;  // whose locks the job takes
     std::vector<Step> steps;
     std::vector<std::string> warnings;  // for the person, before it happens
-    std::string afterwards;             // for the person, when it worked; "" says the title + ": done"
+    std::string afterwards;  // for the person, when it worked; "" says the title + ": done"
 
     Plan& step(std::string why, Action action, std::optional<Action> undo = std::nullopt);
+    // The last step (or all from `first` on) have no way back.
+    Plan& no_way_back();
+    Plan& no_way_back_from(size_t first);
     Plan& warn(std::string words);
     // The steps, warnings and guests of another plan after ours.
     Plan& append(Plan other);
@@ -65,7 +71,8 @@ struct ActionKind {
 // Actions is the table of all verbs, joined from the modules' tables.
 class Actions {
   public:
-    explicit Actions(std::vector<std::span<const ActionKind>> tables) : tables_(std::move(tables)) {}
+    explicit Actions(std::vector<std::span<const ActionKind>> tables)
+        : tables_(std::move(tables)) {}
     const ActionKind& find(std::string_view verb) const;  // throws Error for an unknown verb
     std::string shell(const Action& action) const { return find(action.verb).shell(action.on); }
 
@@ -86,7 +93,8 @@ Plan plan_from_json(std::string_view text);
 std::span<const ActionKind> file_actions();
 
 // Carries steps out in order; when one fails or is cancelled, undoes those done (the failed one
-// included) in reverse and throws what happened, with words on what could not be undone.
+// included) in reverse and throws what happened, with words on what could not be undone. A step
+// without a way back that is done ends both: the undoing, and the cancelling between steps.
 // `on_step(i, event)` hears "begin", "done", "undo", "undone" before and after each.
 void carry_out(const Plan& plan, const Actions& actions, Work& work,
                void (*on_step)(void*, size_t, std::string_view), void* with);

@@ -84,7 +84,9 @@ Report show_job(Engine& engine, const Values& words) {
     if (!record.error.empty()) text += "\n" + record.error + "\n";
     if (record.state == JobState::interrupted)
         text += fmt::format(
-            "\nIts process ended in the middle. lodge job clean {} takes back what it had begun.\n",
+            "\nIts process ended in the middle. lodge job clean {} takes back (or finishes) what "
+            "it "
+            "had begun.\n",
             record.number);
     return {text, json_text(value)};
 }
@@ -159,7 +161,8 @@ std::span<const Command> job_commands() {
         {.subject = "job",
          .verb = "clean",
          .label = "Clean",
-         .help = "Takes back what an interrupted job had begun.",
+         .help = "Takes back what an interrupted job had begun, or finishes it past the point of "
+                 "no return.",
          .risk = Risk::undoable,
          .operands = {one_job},
          .why_not = why_not_clean,

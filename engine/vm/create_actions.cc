@@ -42,8 +42,8 @@ void config_remove(Work& work, const Values& on) {
     Engine& engine = work.engine();
     const GuestKind& kind = kind_of(engine, on);
     const int id = guest_of(on);
+    if (!engine.host.exists(engine.store.path(kind.folder(), id))) return;
     if (const auto token = on.get("token")) {
-        if (!engine.host.exists(engine.store.path(kind.folder(), id))) return;
         const Config config = engine.store.load(kind.folder(), id, kind.schema());
         if (config.current.get("lock") != "create" || config.current.get("vmgenid") != *token)
             return;

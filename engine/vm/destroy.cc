@@ -98,6 +98,8 @@ Plan VmKind::destroy(Engine& engine, const Guest& guest, const Values& words) co
                  guest_words(guest), guest.id);
         plan.append(stop(engine, guest, {}));
     }
+    // Half a guest is no use to anyone: what was begun is done to its end.
+    const size_t steps = plan.steps.size();
     if (words.flag("keep-disks"))
         plan.warn(fmt::format("its disks stay on the storages under the number {}", guest.id));
     else
@@ -110,6 +112,7 @@ Plan VmKind::destroy(Engine& engine, const Guest& guest, const Values& words) co
     // Last, so that what broke off can be done again.
     plan.step("remove its configuration",
               {"config-remove", {{"folder", folder()}, {"guest", guest.id}}});
+    plan.no_way_back_from(steps);
     return plan;
 }
 

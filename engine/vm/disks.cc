@@ -218,6 +218,7 @@ Plan disk_resize(Engine& engine, const Guest& guest, const Values& words) {
     edit.set = {key + "=" + with_part(key, value_of(guest, key), "size", print_size(bytes))};
     add_config_step(plan, "the configuration names the size", guest.id, guest.kind->folder(), edit,
                     guest.config);
+    if (bytes < disk.size) plan.no_way_back_from(0);
     return plan;
 }
 
@@ -251,8 +252,10 @@ Plan disk_move(Engine& engine, const Guest& guest, const Values& words) {
     edit.digest = guest.config.digest();
     add_config_step(plan, "the configuration names the copy", guest.id, guest.kind->folder(), edit,
                     guest.config);
+    // Once the old one is gone the copy must not go as well.
+    const size_t steps = plan.steps.size();
     if (!keep) engine.storages.of(disk.id).plan_delete(plan, disk);
-    return plan;
+    return plan.no_way_back_from(steps);
 }
 
 Plan disk_import(Engine& engine, const Guest& guest, const Values& words) {
@@ -317,7 +320,7 @@ Plan disk_delete(Engine& engine, const Guest& guest, const Values& words) {
     edit.digest = guest.config.digest();
     add_config_step(plan, "take it out of the configuration", guest.id, guest.kind->folder(), edit,
                     guest.config);
-    plan.append(std::move(removal));
+    plan.append(std::move(removal.no_way_back_from(0)));
     return plan;
 }
 

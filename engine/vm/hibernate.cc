@@ -55,7 +55,12 @@ Plan vm_hibernate_plan(Engine& engine, const Guest& guest, const Values& words) 
     unsaved.set = {"lock=suspending"};
     plan.step("write down that it is suspended", config_set_action(guest.id, "qemu-server", saved),
               config_set_action(guest.id, "qemu-server", unsaved));
-    plan.append(guest.kind->stop(engine, guest, {}));
+    // A QEMU that has ended cannot go on: from here the saved memory is the only one there is.
+    Plan end = guest.kind->stop(engine, guest, {});
+    const auto stop = std::find_if(end.steps.begin(), end.steps.end(),
+                                   [](const Step& step) { return step.action.verb == "vm-stop"; });
+    end.no_way_back_from(static_cast<size_t>(stop - end.steps.begin()));
+    plan.append(std::move(end));
     plan.afterwards = fmt::format("{} is suspended to disk; lodge start {} goes on from there",
                                   guest_words(guest), guest.id);
     return plan;
@@ -83,7 +88,8 @@ void add_resume_steps(Engine&, const Guest& guest, const SavedState& state, Plan
     plan.step("bring back the memory from " + state.volume,
               {"vm-load-state", {{"guest", guest.id}, {"path", state.path}}});
     plan.step("let the guest go on, and forget the saved memory",
-              {"vm-go-on", {{"guest", guest.id}, {"volume", state.volume}}});
+              {"vm-go-on", {{"guest", guest.id}, {"volume", state.volume}}})
+        .no_way_back();
 }
 
 // One step, so that nobody can take it apart: once the guest has moved on its disks leave the saved

@@ -13,6 +13,7 @@
 #include "engine/vm/change.h"
 #include "engine/vm/life.h"
 #include "engine/vm/qmp.h"
+#include "engine/vm/scrollback.h"
 #include "engine/vm/vm.h"
 
 // How a guest is, cheaply: files of the run folder and of /proc, and one exchange with a QEMU that
@@ -220,7 +221,7 @@ void look_at_running(Engine& engine, const Guest& guest, const ProcessId& proces
 // A guest that ended by itself is cleaned by the first who sees it, unless a job is at work on it.
 void clean_if_ended(const Host& host, int id, Sighting& seen) {
     const std::string folder = guest_run_folder(host, id);
-    if (!host.exists(folder + "/pid") || ::access(folder.c_str(), W_OK) != 0) return;
+    if (!host.exists(folder) || ::access(folder.c_str(), W_OK) != 0) return;
     try {
         const std::string locks = host.run_folder() + "/lock";
         host.make_folder(locks);
@@ -248,6 +249,8 @@ Sighting VmKind::look(Engine& engine, const Guest& guest) const {
     const auto lock = guest.config.current.get("lock");
     if (const auto process = vm_process(host, guest.id)) {
         look_at_running(engine, guest, *process, seen);
+        // A guest that talks for months is not attached to and not started: whoever looks tidies up.
+        trim_scrollback(guest_log_folder(host, guest.id) + "/serial0.log");
     } else {
         clean_if_ended(host, guest.id, seen);
         note_last_end(host, guest.id, seen);

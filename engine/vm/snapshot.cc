@@ -267,6 +267,7 @@ Plan VmKind::rollback(Engine& engine, const Guest& guest, const Values& words) c
         if (disks.size() < 2) undo = config_unset_action(guest.id, folder(), lock, guest.config);
         plan.step("hold the guest", config_set_action(guest.id, folder(), lock), std::move(undo));
     }
+    const size_t steps = plan.steps.size();
     for (const SnapshotDisk& disk : disks)
         engine.storages.of(disk.volume)
             .plan_rollback(plan, engine.storages.info(disk.volume), name);
@@ -276,6 +277,7 @@ Plan VmKind::rollback(Engine& engine, const Guest& guest, const Values& words) c
     else
         apply.set({"generation", random_uuid()});
     plan.step("take over the configuration as it was", {"snapshot-apply", std::move(apply)});
+    plan.no_way_back_from(steps);
     if (suspended)
         if (const auto state = guest.config.current.get("vmstate");
             state && !is_snapshot_state(guest.config, *state))
@@ -338,11 +340,13 @@ Plan VmKind::delete_snapshot(Engine& engine, const Guest& guest, const Values& w
     if (const auto state = section.get("vmstate")) {
         try {
             engine.storages.of(*state).plan_delete(plan, engine.storages.info(*state));
+            plan.no_way_back();
         } catch (const Error& error) {
             if (error.exit() != Exit::not_found && !force) throw;
         }
     }
     plan.step("forget the snapshot", {"snapshot-drop", {{"guest", guest.id}, {"name", name}}});
+    plan.no_way_back();
     plan.afterwards = fmt::format("{} no longer has the snapshot {}", guest_words(guest), name);
     return plan;
 }

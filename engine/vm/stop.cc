@@ -53,8 +53,10 @@ Action shutdown_action(const Guest& guest, const Values& words) {
 
 // What follows the end of a guest, however it came.
 void plan_after_end(Engine& engine, const Guest& guest, Plan& plan) {
+    const size_t steps = plan.steps.size();
     plan.step("take away its sockets and its control group", {"vm-clean", {{"guest", guest.id}}});
     plan_hook(engine, guest, plan, "post-stop", false);
+    plan.no_way_back_from(steps);
 }
 
 Action tell_action(int id, std::string_view command) {

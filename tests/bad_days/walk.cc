@@ -1,0 +1,241 @@
+#include "tests/bad_days/walk.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include "engine/units.h"
+#include "engine/vm/change.h"
+#include "engine/vm/vm.h"
+
+namespace lodge {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+void add_named(const Section& section, std::set<std::string>& volumes) {
+    for (const auto& [key, value] : section.entries()) {
+        const bool names_one = key == "vmstate" || key.starts_with("unused") || is_disk_key(key);
+        if (!names_one) continue;
+        const std::string volume = key == "vmstate" ? value : volume_of(value);
+        if (!volume.empty()) volumes.insert(volume);
+    }
+}
+
+std::set<std::string> named_volumes(const Config& config) {
+    std::set<std::string> volumes;
+    add_named(config.current, volumes);
+    add_named(config.pending, volumes);
+    for (const auto& [name, section] : config.snapshots())
+        add_named(section, volumes);
+    return volumes;
+}
+
+}  // namespace
+
+Walk::~Walk() {
+    for (const std::string& name : host.list(host.run_folder() + "/guest")) {
+        const auto id = parse_integer(name);
+        if (!id) continue;
+        Plan plan;
+        plan.step("end it", {"vm-kill", {{"guest", *id}}});
+        plan.step("clean up", {"vm-clean", {{"guest", *id}}});
+        try {
+            carry_out(plan);
+        } catch (const std::exception& trouble) {
+            ADD_FAILURE() << "guest " << name << " could not be ended: " << trouble.what();
+        }
+    }
+    // A template's disks are immutable, and would outlive the folder.
+    for (const std::string& volume : volumes()) {
+        Plan plan;
+        plan.step("let it go", {"volume-unprotect", {{"path", engine.storages.info(volume).path}}});
+        carry_out(plan);
+    }
+}
+
+void Walk::make_guest(int id, const Texts& more) {
+    Texts values = {
+        fmt::format("name=tiny{}", id), "memory=32", "machine=pc", "cpu=kvm64", "vga=none",
+        "scsihw=virtio-scsi-pci",       "agent=0"};
+    values.insert(values.end(), more.begin(), more.end());
+    carry_out(vm().create(engine, id, {{"values", values}, {"disk", "16M"}, {"net", "none"}}));
+}
+
+bool Walk::runs(int id) {
+    return vm_process(host, id).has_value();
+}
+
+std::string Walk::state(int id) {
+    const Guest one = guest(id);
+    return std::string(guest_state_word(one.kind->look(engine, one).state));
+}
+
+Texts Walk::volumes() {
+    Texts found;
+    for (const auto& storage : engine.storages.all())
+        for (const VolumeInfo& volume : storage->list())
+            if (volume.content == "images") found.push_back(volume.id);
+    return found;
+}
+
+Outcome Walk::lodge(const Texts& words) {
+    Program program;
+    program.argv = {LODGE_PROGRAM};
+    program.argv.insert(program.argv.end(), words.begin(), words.end());
+    program.environment = {{"LODGE_ROOT", scratch.folder.path()}, {"LC_ALL", "C.UTF-8"}};
+    return run_program(program, std::chrono::seconds(90));
+}
+
+JobRecord Walk::kill_job(const Plan& plan, const std::string& at) {
+    ::setenv("LODGE_TEST_DIE_AT", at.c_str(), 1);
+    const int number = engine.jobs.start(engine, plan);
+    ::unsetenv("LODGE_TEST_DIE_AT");
+    return engine.jobs.follow(number, {});
+}
+
+Texts Walk::unknown_processes() {
+    std::set<pid_t> known;
+    const std::string guests = host.run_folder() + "/guest";
+    for (const std::string& name : host.list(guests)) {
+        const auto id = parse_integer(name);
+        if (!id) continue;
+        if (const auto process = vm_process(host, static_cast<int>(*id)))
+            known.insert(process->pid);
+        for (const std::string& file : host.list(guests + "/" + name))
+            if (file.ends_with(".helper"))
+                if (const auto helper = ProcessId::parse(
+                        host.read_line(fmt::format("{}/{}/{}", guests, name, file))))
+                    known.insert(helper->pid);
+    }
+    Texts unknown;
+    for (const std::string& name : host.list("/proc")) {
+        const auto pid = parse_integer(name);
+        if (!pid || known.count(static_cast<pid_t>(*pid))) continue;
+        std::string line;
+        try {
+            line = host.read("/proc/" + name + "/cmdline").value_or("");
+        } catch (const Error&) {
+            continue;  // somebody else's
+        }
+        if (line.find(scratch.folder.path()) == std::string::npos) continue;
+        const std::string program = line.substr(0, line.find('\0'));
+        if (program.find("qemu-system") != std::string::npos || program.ends_with("swtpm"))
+            unknown.push_back(fmt::format("process {} ({})", name, program));
+    }
+    return unknown;
+}
+
+Texts Walk::faults() {
+    Texts faults;
+    std::set<std::string> named;
+    for (const int id : engine.store.ids("qemu-server")) {
+        const Guest one = read_guest_leniently(engine, vm(), id);
+        if (!one.unreadable.empty()) {
+            faults.push_back(one.unreadable);
+            continue;
+        }
+        for (const auto& problem : one.config.problems())
+            faults.push_back(fmt::format("guest {}: {}", id, problem.words));
+        const std::string lock = one.config.current.get("lock").value_or("");
+        if (!lock.empty() && lock != "suspended")
+            faults.push_back(fmt::format("guest {} is locked: {}", id, lock));
+        for (const std::string& volume : named_volumes(one.config)) {
+            named.insert(volume);
+            try {
+                (void)engine.storages.info(volume);
+            } catch (const Error& trouble) {
+                faults.push_back(fmt::format("guest {} names {}: {}", id, volume, trouble.what()));
+            }
+        }
+    }
+    for (const std::string& volume : volumes())
+        if (!named.count(volume)) faults.push_back("nobody has " + volume);
+    for (const std::string& folder : {std::string("qemu-server"), std::string("lxc")})
+        for (const std::string& name : host.list(host.config_folder() + "/" + folder))
+            if (!name.ends_with(".conf")) faults.push_back("a half file is left: " + name);
+    for (const std::string& process : unknown_processes())
+        faults.push_back("nothing knows " + process);
+    return faults;
+}
+
+namespace {
+
+std::string all(const Texts& list) {
+    return join(list, "; ");
+}
+
+// What a person sees who comes back after the crash.
+void expect_truth(Walk& walk, const JobRecord& record) {
+    const Outcome list = walk.lodge({"list"});
+    EXPECT_EQ(list.status, 0) << list.trouble;
+    const Outcome jobs = walk.lodge({"job", "list"});
+    EXPECT_EQ(jobs.status, 0) << jobs.trouble;
+    EXPECT_NE(jobs.output.find(job_state_word(record.state)), std::string::npos) << jobs.output;
+    for (const int id : walk.engine.store.ids("qemu-server")) {
+        const std::string number = std::to_string(id);
+        EXPECT_NE(list.output.find(number), std::string::npos) << list.output;
+        const Outcome show = walk.lodge({"show", number});
+        EXPECT_EQ(show.status, 0) << show.trouble;
+        const bool running = show.output.find("running") != std::string::npos ||
+                             show.output.find("paused") != std::string::npos ||
+                             show.output.find("starting") != std::string::npos;
+        if (!walk.runs(id)) {
+            EXPECT_FALSE(running && show.output.find("stopped") == std::string::npos &&
+                         show.output.find("suspended") == std::string::npos)
+                << show.output;
+        } else {
+            EXPECT_TRUE(running) << show.output;
+        }
+    }
+    EXPECT_EQ(all(walk.unknown_processes()), "");
+}
+
+void crash_once(const Scenario& scenario, size_t index, const std::string& event, size_t& steps) {
+    Walk walk;
+    scenario.before(walk);
+    Plan plan = scenario.plan(walk);
+    steps = plan.steps.size();
+    const bool undoing = event.starts_with("undo");
+    if (undoing) {
+        size_t kept = 0;
+        for (size_t i = 0; i < steps; ++i)
+            if (plan.steps[i].no_way_back) kept = i + 1;
+        if (!plan.steps[index].undo || index < kept) return;
+        plan.step("fail at the end", {"run", {{"argv", std::vector<std::string>{"false"}}}});
+    }
+    SCOPED_TRACE(fmt::format("{}, killed at {}:{} ({}: {})", plan.title, index, event,
+                             plan.steps[index].action.verb, plan.steps[index].why));
+    const JobRecord record = walk.kill_job(plan, fmt::format("{}:{}", index, event));
+    const bool complete = event == "done" && index + 1 == steps;
+    EXPECT_EQ(job_state_word(record.state), complete ? "done" : "interrupted") << record.error;
+    expect_truth(walk, record);
+    if (record.state == JobState::interrupted) {
+        const Outcome clean = walk.lodge({"job", "clean", std::to_string(record.number), "--yes"});
+        EXPECT_EQ(clean.status, 0) << clean.output << clean.trouble;
+        EXPECT_EQ(job_state_word(walk.engine.jobs.load(record.number).state), "cleaned");
+    }
+    EXPECT_EQ(all(walk.faults()), "") << walk.config(101);
+    if (!scenario.achieved(walk)) {
+        try {
+            walk.carry_out(scenario.plan(walk));
+        } catch (const Error& trouble) {
+            ADD_FAILURE() << "not to be done again: " << trouble.what() << "\n" << walk.config(101);
+        }
+    }
+    EXPECT_TRUE(scenario.achieved(walk)) << walk.config(101);
+    EXPECT_EQ(all(walk.faults()), "") << walk.config(101);
+}
+
+}  // namespace
+
+void crash_walk(const Scenario& scenario, const Texts& events) {
+    size_t steps = 1;
+    for (size_t index = 0; index < steps; ++index)
+        for (const std::string& event : events)
+            crash_once(scenario, index, event, steps);
+}
+
+}  // namespace lodge

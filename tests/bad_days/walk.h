@@ -1,0 +1,63 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/process.h"
+#include "tests/support/scratch.h"
+
+namespace lodge {
+
+// Walk is a machine of its own with guests on it, on which jobs are killed.
+class Walk {
+  public:
+    Walk() = default;
+    ~Walk();
+    Walk(const Walk&) = delete;
+    Walk& operator=(const Walk&) = delete;
+
+    ScratchEngine scratch;
+    Engine& engine = scratch.engine;
+    const Host& host = scratch.host;
+
+    const GuestKind& vm() const { return *guest_kinds().front(); }
+    Guest guest(int id) { return load_guest(engine, id); }
+    bool has_guest(int id) { return host.exists(engine.store.path("qemu-server", id)); }
+    std::string config(int id) {
+        return host.read(engine.store.path("qemu-server", id)).value_or("");
+    }
+    void carry_out(const Plan& plan) { engine.jobs.run_here(engine, plan); }
+    // A guest of 32 MiB with one qcow2 disk and nothing else.
+    void make_guest(int id, const std::vector<std::string>& more = {});
+    void start(int id) { carry_out(vm().start(engine, guest(id), {})); }
+    void stop(int id) { carry_out(vm().stop(engine, guest(id), {{"force", true}})); }
+    bool runs(int id);
+    std::string state(int id);
+    // Every volume of images that the storages have.
+    std::vector<std::string> volumes();
+
+    // A new process of the program on this machine.
+    Outcome lodge(const std::vector<std::string>& words);
+    // Starts the plan as a job that kills itself there ("3:begin"); returns when it is gone.
+    JobRecord kill_job(const Plan& plan, const std::string& at);
+
+    // QEMU and its helpers that run here and that nothing in the run folder names.
+    std::vector<std::string> unknown_processes();
+    // What is wrong with what lies here, in words; empty when all fits together.
+    std::vector<std::string> faults();
+};
+
+// Scenario is a command that is killed at each of its steps.
+struct Scenario {
+    std::function<void(Walk&)> before;
+    std::function<Plan(Walk&)> plan;
+    std::function<bool(Walk&)> achieved;
+};
+// Events: begin, done; undo, undone (then the plan is made to fail at its end).
+void crash_walk(const Scenario& scenario, const std::vector<std::string>& events);
+
+}  // namespace lodge
