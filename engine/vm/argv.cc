@@ -128,6 +128,10 @@ void Builder::finish() {
         if (!entry.value.is_null() || !entry.text.empty())
             command.argv.push_back(value_text(entry));
     }
+    for (const std::string& word : command.argv)
+        if (word.find('\0') != std::string::npos)
+            fail(Exit::usage, "guest {} cannot start: its configuration has a NUL byte near {}", id,
+                 in_quotes(word));
 }
 
 std::pair<std::string, int> stem_and_number(std::string_view key) {

@@ -44,6 +44,13 @@ Json backend(const Builder& builder, const std::string& name, int64_t mib) {
     return object;
 }
 
+// No machine has more; the largest sum of eight still fits.
+constexpr int64_t most_mib = int64_t{1} << 32;
+
+int64_t mib_of(double number) {
+    return static_cast<int64_t>(std::clamp(number, 0.0, static_cast<double>(most_mib)));
+}
+
 struct Node {
     std::string cpus;  // "0-3;8"
     int64_t mib = 0;
@@ -59,7 +66,7 @@ std::vector<Node> numa_nodes(Builder& builder, int64_t mib) {
         const auto parts = config.properties(key);
         Node node;
         node.cpus = parts->text("cpus");
-        node.mib = parts->has("memory") ? static_cast<int64_t>(parts->number("memory"))
+        node.mib = parts->has("memory") ? mib_of(parts->number("memory"))
                                         : mib / static_cast<int64_t>(keys.size());
         node.hostnodes = parts->text("hostnodes");
         node.policy = parts->text("policy");
@@ -127,7 +134,7 @@ void add_ivshmem(Builder& builder) {
                     {"id", "ivshmem-ram"},
                     {"share", true},
                     {"mem-path", "/dev/shm/pve-shm-" + name},
-                    {"size", parts->integer("size") << 20}});
+                    {"size", std::min(parts->integer("size"), most_mib) << 20}});
     builder.pci_device("ivshmem",
                        {{"driver", "ivshmem-plain"}, {"id", "ivshmem"}, {"memdev", "ivshmem-ram"}});
 }
@@ -135,7 +142,7 @@ void add_ivshmem(Builder& builder) {
 }  // namespace
 
 int64_t memory_mib(const Config& config) {
-    return std::clamp<int64_t>(config.integer("memory"), 16, int64_t{1} << 32);
+    return std::clamp<int64_t>(config.integer("memory"), 16, most_mib);
 }
 
 bool has_numa_nodes(const Config& config) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "engine/units.h"
@@ -27,7 +28,7 @@ constexpr std::array kLimits = {
 
 int64_t value_of(const Properties& drive, const char* plain, const char* megabyte) {
     if (megabyte != nullptr && drive.has(megabyte))
-        return static_cast<int64_t>(drive.number(megabyte) * 1024 * 1024);
+        return static_cast<int64_t>(std::clamp(drive.number(megabyte), 0.0, 1e9) * 1024 * 1024);
     return plain != nullptr && drive.has(plain) ? drive.integer(plain) : 0;
 }
 

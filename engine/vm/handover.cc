@@ -47,7 +47,9 @@ Fd open_handover(const Handover& handover, std::vector<std::string>& notes) {
         case Handover::Kind::tap:
             return make_tap(tap_wish(handover), notes);
         case Handover::Kind::file: {
-            const int flags = (handover.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY;
+            // A serial line without a carrier or a drive without a disc would make us wait.
+            const int flags =
+                (handover.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
             Fd fd(::open(handover.path.c_str(), flags));
             if (!fd) fail_errno(errno, "cannot open " + handover.path);
             return fd;
