@@ -36,11 +36,10 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-"Keeps virtual machines and containers on one mini PC
- Lodge runs QEMU virtual machines and LXC containers from the machine's own
- terminal or over SSH: a full screen without words, the same commands from a
- shell with them. It needs no service of its own; a guest goes on when Lodge
- is closed.")
+"Lodge runs QEMU virtual machines and LXC containers from the machine's own
+terminal or over SSH: a full screen without words, the same commands from a
+shell with them. It needs no service of its own; a guest goes on when Lodge
+is closed.")
 # The libraries come from the program itself (dpkg-shlibdeps). passwd has useradd, for the user that
 # virtual machines run as.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
