@@ -47,7 +47,7 @@ set(CPACK_DEBIAN_PACKAGE_DEPENDS "passwd, qemu-system-x86, qemu-utils")
 # Without these, Lodge runs; what needs one says which.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
     "ovmf, swtpm, swtpm-tools, genisoimage, busybox-static, systemd")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, man-db")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, man-db, socat")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
     "${CMAKE_CURRENT_SOURCE_DIR}/packaging/postinst;${CMAKE_CURRENT_SOURCE_DIR}/packaging/postrm")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
