@@ -25,8 +25,7 @@ class OtherStorage : public Storage {
                               std::string_view) const override {
         refuse();
     }
-    std::string plan_import(Plan&, int, const std::string&, std::string_view,
-                            std::string_view) const override {
+    std::string plan_import(Plan&, int, const ImageSource&, std::string_view) const override {
         refuse();
     }
     std::string plan_copy(Plan&, int, const VolumeInfo&, std::string_view,

@@ -24,8 +24,9 @@ class FolderStorage : public Storage {
 
     std::string plan_allocate(Plan& plan, int guest, int64_t bytes, std::string_view format,
                               std::string_view name_hint) const override;
-    std::string plan_import(Plan& plan, int guest, const std::string& source,
-                            std::string_view source_format, std::string_view format) const override;
+    using Storage::plan_import;
+    std::string plan_import(Plan& plan, int guest, const ImageSource& source,
+                            std::string_view format) const override;
     std::string plan_copy(Plan& plan, int guest, const VolumeInfo& source,
                           std::string_view snapshot, std::string_view format) const override;
     std::string plan_put_file(Plan& plan, const std::string& source, std::string_view content,

@@ -99,27 +99,31 @@ std::string FolderStorage::plan_allocate(Plan& plan, int guest, int64_t bytes,
     return volume;
 }
 
-std::string FolderStorage::plan_import(Plan& plan, int guest, const std::string& source,
-                                       std::string_view source_format,
+std::string FolderStorage::plan_import(Plan& plan, int guest, const ImageSource& source,
                                        std::string_view format) const {
-    const std::string what = fmt::format("import {} to {}", printable(source), id());
+    const std::string what = fmt::format("import {} to {}", printable(source.path), id());
     require_usable(what);
     if (!holds("images")) fail(Exit::refused, "cannot {}: it holds no disks (content)", what);
     const std::string kind = require_format(format);
-    const ImageInfo found = check_foreign_image(host_, source, source_format);
-    require_space(root(), copy_size(host_, source, found.format, ""), what);
+    const ImageInfo found = check_foreign_image(host_, source);
+    ImageSource known = source;
+    known.format = found.format;
+    require_space(root(), copy_size(host_, known, ""), what);
     Action drop;
     const std::string volume =
         plan_reserve(plan, guest, free_file(plan, guest, kind, ""), "", drop);
-    plan.step(fmt::format("copy {} ({}, {}) to {}", printable(source), found.format,
+    Values on = {{"source", source.path},
+                 {"source-format", found.format},
+                 {"path", drop.on.text("path")},
+                 {"format", kind},
+                 {"foreign", true}};
+    if (source.is_part()) {
+        on.set({"offset", source.offset});
+        on.set({"length", source.length});
+    }
+    plan.step(fmt::format("copy {} ({}, {}) to {}", printable(source.path), found.format,
                           short_size(found.size), volume),
-              {"image-convert",
-               {{"source", source},
-                {"source-format", found.format},
-                {"path", drop.on.text("path")},
-                {"format", kind},
-                {"foreign", true}}},
-              drop);
+              {"image-convert", std::move(on)}, drop);
     return volume;
 }
 
@@ -129,7 +133,8 @@ std::string FolderStorage::plan_copy(Plan& plan, int guest, const VolumeInfo& so
     require_usable(what);
     if (!holds("images")) fail(Exit::refused, "cannot {}: it holds no disks (content)", what);
     const std::string kind = require_format(format);
-    require_space(root(), copy_size(host_, source.path, source.format, snapshot), what);
+    require_space(root(), copy_size(host_, ImageSource{source.path, source.format}, snapshot),
+                  what);
     Action drop;
     const std::string volume =
         plan_reserve(plan, guest, free_file(plan, guest, kind, ""), "", drop);

@@ -127,59 +127,144 @@ ImageInfo image_info(const Host& host, const std::string& path, std::string_view
                             path);
 }
 
-ImageInfo check_foreign_image(const Host& host, const std::string& path, std::string_view format) {
+std::string_view format_of_bytes(std::string_view bytes) {
+    const auto at = [&](size_t offset, std::string_view magic) {
+        return bytes.size() >= offset + magic.size() && bytes.substr(offset, magic.size()) == magic;
+    };
+    if (at(0, std::string_view("QFI\xfb\0\0\0\1", 8))) return "qcow";
+    if (at(0, std::string_view("QFI\xfb", 4))) return "qcow2";
+    if (at(0, "KDMV") || at(0, "COWD") || at(0, "# Disk DescriptorFile")) return "vmdk";
+    if (at(0, "vhdxfile")) return "vhdx";
+    if (at(0, "conectix")) return "vpc";
+    if (at(0, std::string_view("QED\0", 4))) return "qed";
+    if (at(64, "\x7f\x10\xda\xbe")) return "vdi";
+    return "raw";
+}
+
+std::string image_words(const ImageSource& source, bool foreign, bool& with_format) {
+    const bool may_lead = source.format == "qcow2" || source.format == "qcow" ||
+                          source.format == "qed" || source.format == "vmdk";
+    with_format = !source.is_part() && !(foreign && may_lead);
+    if (with_format) return source.path;
     struct stat found {};
-    if (::stat(path.c_str(), &found) != 0) fail_errno(errno, "cannot import " + printable(path));
+    const bool is_device = ::stat(source.path.c_str(), &found) == 0 && S_ISBLK(found.st_mode);
+    nlohmann::json file = {{"driver", is_device ? "host_device" : "file"},
+                           {"filename", source.path}};
+    if (source.is_part()) {
+        // QEMU takes whole sectors; a tar archive pads its members with zeroes up to one.
+        const int64_t sectors = (source.length + 511) / 512;
+        file = {
+            {"driver", "raw"}, {"offset", source.offset}, {"size", sectors * 512}, {"file", file}};
+    }
+    nlohmann::json json = {{"driver", source.format}, {"file", file}};
+    // An image that has grown a backing file since it was looked at still leads nowhere.
+    if (may_lead) json["backing"] = nullptr;
+    try {
+        return "json:" + json.dump();
+    } catch (const nlohmann::json::exception&) {
+        fail(Exit::refused, "cannot import {}: its name is no UTF-8; rename it",
+             printable(source.path));
+    }
+}
+
+namespace {
+
+ImageInfo look_at(const Host& host, const ImageSource& source) {
+    if (!source.is_part()) return image_info(host, source.path, source.format);
+    bool with_format = false;
+    const std::string words = image_words(source, true, with_format);
+    return parse_image_info(
+        run_probe(host, {"info", "--output=json", words}, "cannot read " + printable(source.path)),
+        source.path);
+}
+
+// A vmdk may be a text that names the files with its data.
+void refuse_extents(const ImageSource& source, const ImageInfo& info) {
+    const auto folder = std::filesystem::path(source.path).parent_path();
+    for (const std::string& extent : info.extents) {
+        if (extent == source.path) continue;
+        const auto at = std::filesystem::path(extent);
+        struct stat part {};
+        const bool itself = source.is_part() && extent.rfind("json:", 0) == 0;
+        const bool beside = !source.is_part() && at.parent_path() == folder &&
+                            ::lstat(extent.c_str(), &part) == 0 && S_ISREG(part.st_mode);
+        if (!itself && !beside)
+            fail(Exit::refused, "cannot import {}: it takes data from {}, outside of its folder",
+                 printable(source.path), printable(extent));
+    }
+}
+
+}  // namespace
+
+ImageInfo check_foreign_image(const Host& host, const ImageSource& source) {
+    const std::string name = printable(source.path);
+    struct stat found {};
+    if (::stat(source.path.c_str(), &found) != 0) fail_errno(errno, "cannot import " + name);
     if (!S_ISREG(found.st_mode) && !S_ISBLK(found.st_mode))
-        fail(Exit::refused, "cannot import {}: it is neither a file nor a disk", printable(path));
+        fail(Exit::refused, "cannot import {}: it is neither a file nor a disk", name);
+    const std::string ending(format_of_name(source.path));
+    if (!source.is_part() && (ending == "ova" || ending == "ovf"))
+        fail(Exit::refused,
+             "cannot import {} as a disk: it is a whole guest; lodge guest import {}", name, name);
+    ImageSource known = source;
+    std::array<char, 8192> bytes{};
+    const Fd fd(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const ssize_t got =
+        fd ? ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(source.offset)) : -1;
+    if (got < 0) fail_errno(errno, "cannot import " + name);
+    const std::string_view first(bytes.data(), static_cast<size_t>(got));
     // Seen before qemu-img opens anything: it would open the data file too.
-    if (const auto head = read_qcow2_head(path); head && head->data_file && format != "raw")
+    if (const auto head = parse_qcow2_head(first);
+        head && head->data_file && source.format != "raw")
         fail(Exit::refused,
              "cannot import {}: its data lies in another file; join them first with qemu-img "
              "convert where you trust both",
-             printable(path));
-    const ImageInfo info = image_info(host, path, format);
-    static constexpr std::string_view known[] = {"raw",  "qcow2", "qcow", "qed",
-                                                 "vmdk", "vdi",   "vhdx", "vpc"};
-    if (std::find(std::begin(known), std::end(known), info.format) == std::end(known))
-        fail(Exit::refused, "cannot import {}: images of the format {} are not taken",
-             printable(path), printable(info.format));
+             name);
+    if (source.is_part()) {
+        if (first.starts_with("# Disk DescriptorFile"))
+            fail(Exit::refused, "cannot import {}: a disk in it names further files", name);
+        if (known.format.empty()) known.format = format_of_bytes(first);
+    }
+    const ImageInfo info = look_at(host, known);
+    static constexpr std::string_view formats[] = {"raw",  "qcow2", "qcow", "qed",
+                                                   "vmdk", "vdi",   "vhdx", "vpc"};
+    if (std::find(std::begin(formats), std::end(formats), info.format) == std::end(formats))
+        fail(Exit::refused,
+             "cannot import {}: it looks like an image of the format {}, which is not taken; when "
+             "it "
+             "is a plain copy of a disk, say that its format is raw",
+             name, printable(info.format));
     if (!info.backing.empty())
         fail(Exit::refused,
              "cannot import {}: it is only the difference to another image ({}), which is not "
              "followed; join them first with qemu-img convert where you trust both",
-             printable(path), printable(info.backing));
+             name, printable(info.backing));
     if (!info.data_file.empty())
-        fail(Exit::refused, "cannot import {}: its data lies in another file ({})", printable(path),
+        fail(Exit::refused, "cannot import {}: its data lies in another file ({})", name,
              printable(info.data_file));
-    const auto folder = std::filesystem::path(path).parent_path();
-    for (const std::string& extent : info.extents) {
-        const auto at = std::filesystem::path(extent);
-        struct stat part {};
-        const bool beside = at.parent_path() == folder && ::lstat(extent.c_str(), &part) == 0 &&
-                            S_ISREG(part.st_mode);
-        if (extent != path && !beside)
-            fail(Exit::refused, "cannot import {}: it takes data from {}, outside of its folder",
-                 printable(path), printable(extent));
-    }
+    refuse_extents(known, info);
     return info;
 }
 
-int64_t copy_size(const Host& host, const std::string& path, std::string_view format,
-                  std::string_view snapshot) {
-    std::vector<std::string> words = {"measure", "--output=json",    "-O", "qcow2", "-U",
-                                      "-f",      std::string(format)};
+int64_t copy_size(const Host& host, const ImageSource& source, std::string_view snapshot) {
+    bool with_format = false;
+    const std::string image = image_words(source, false, with_format);
+    std::vector<std::string> words = {"measure", "--output=json", "-O", "qcow2"};
+    if (with_format)
+        for (const std::string& word : {std::string("-U"), std::string("-f"), source.format})
+            words.push_back(word);
     if (!snapshot.empty()) {
         words.push_back("-l");
         words.push_back("snapshot.name=" + std::string(snapshot));
     }
-    words.push_back(path);
-    const std::string text = run_probe(host, std::move(words), "cannot measure " + printable(path));
+    words.push_back(image);
+    const std::string what = "cannot measure " + printable(source.path);
+    const std::string text = run_probe(host, std::move(words), what);
     try {
         return nlohmann::json::parse(text).at("required").get<int64_t>();
     } catch (const nlohmann::json::exception& trouble) {
-        fail(Exit::failed, "cannot measure {}: qemu-img's answer was not understood: {}",
-             printable(path), printable(trouble.what()));
+        fail(Exit::failed, "{}: qemu-img's answer was not understood: {}", what,
+             printable(trouble.what()));
     }
 }
 

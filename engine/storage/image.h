@@ -28,11 +28,15 @@ ImageInfo parse_image_info(std::string_view json, const std::string& path);
 
 // What an image file that a person brings is, once it is found to be one file by itself. Throws
 // Error(Exit::refused) when it leads to other files, and for formats that are no disk images.
-ImageInfo check_foreign_image(const Host& host, const std::string& path, std::string_view format);
+ImageInfo check_foreign_image(const Host& host, const ImageSource& source);
+// How qemu-img is told to open the image: a path, or "json:…" for a part of a file and, `foreign`,
+// for formats that could follow backing files. `with_format`: whether -f must be given as well.
+std::string image_words(const ImageSource& source, bool foreign, bool& with_format);
+// The format that the first bytes of an image tell; "raw" when they tell none.
+std::string_view format_of_bytes(std::string_view bytes);
 
 // Bytes that a sparse copy of the image takes, by `qemu-img measure`. Throws Error.
-int64_t copy_size(const Host& host, const std::string& path, std::string_view format,
-                  std::string_view snapshot);
+int64_t copy_size(const Host& host, const ImageSource& source, std::string_view snapshot);
 
 // Throws Error(Exit::missing) when the file system of `folder` (or of its nearest parent that is
 // there) has less than `bytes` left: "cannot <what>: it takes 3G and …".

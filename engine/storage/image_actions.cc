@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <nlohmann/json.hpp>
 
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/fd.h"
 #include "engine/process.h"
 #include "engine/storage/image.h"
+#include "engine/storage/ovf.h"
 #include "engine/units.h"
 
 // The verbs that make, change and remove volumes that are files.
@@ -180,37 +180,26 @@ std::string create_image_shell(const Values& on) {
     return shell_line(words);
 }
 
-// A foreign image that has grown a backing file since it was looked at still leads nowhere.
-std::string without_backing(const std::string& path, const std::string& format) {
-    const nlohmann::json json = {{"driver", format},
-                                 {"file", {{"driver", "file"}, {"filename", path}}},
-                                 {"backing", nullptr}};
-    try {
-        return "json:" + json.dump();
-    } catch (const nlohmann::json::exception&) {
-        fail(Exit::refused, "cannot import {}: its name is no UTF-8; rename it", printable(path));
-    }
+ImageSource source_of(const Values& on) {
+    return {on.text("source"), on.text("source-format"), on.integer("offset", 0),
+            on.integer("length", 0)};
 }
 
 std::vector<std::string> convert_words(const Values& on) {
+    const ImageSource source = source_of(on);
     std::vector<std::string> words = {"convert", "-p"};
-    const std::string& format = on.text("source-format");
-    std::string source = on.text("source");
-    struct stat found {};
-    const bool is_device = ::stat(source.c_str(), &found) == 0 && S_ISBLK(found.st_mode);
-    if (on.flag("foreign") && !is_device && format != "raw" && format != "vdi" &&
-        format != "vhdx" && format != "vpc") {
-        source = without_backing(source, format);
-    } else {
+    bool with_format = false;
+    const std::string image = image_words(source, on.flag("foreign"), with_format);
+    if (with_format) {
         words.push_back("-f");
-        words.push_back(format);
+        words.push_back(source.format);
     }
     if (on.has("snapshot")) {
         words.push_back("-U");
         words.push_back("-l");
         words.push_back("snapshot.name=" + on.text("snapshot"));
     }
-    for (const std::string& word : {std::string("-O"), on.text("format"), source, on.text("path")})
+    for (const std::string& word : {std::string("-O"), on.text("format"), image, on.text("path")})
         words.push_back(word);
     return words;
 }
@@ -218,8 +207,7 @@ void convert_image(Work& work, const Values& on) {
     const std::string& source = on.text("source");
     const std::string what =
         fmt::format("copy {} to {}", printable(source), printable(on.text("path")));
-    if (on.flag("foreign"))
-        check_foreign_image(work.engine().host, source, on.text("source-format"));
+    if (on.flag("foreign")) check_foreign_image(work.engine().host, source_of(on));
     run_image_program(work, convert_words(on), on.text("path"), what);
     sync_file(on.text("path"), what);
 }
@@ -281,6 +269,29 @@ template <char Flag>
 std::string snapshot_shell(const Values& on) {
     return shell_line(
         {"qemu-img", "snapshot", "-q", std::string("-") + Flag, on.text("name"), on.text("path")});
+}
+
+void verify_file(Work& work, const Values& on) {
+    const OvfPackage::Part part{on.text("path"), on.integer("offset"), on.integer("length"),
+                                on.text("algorithm"), on.text("sum")};
+    struct With {
+        Work& work;
+        int64_t total;
+    } with{work, part.length};
+    verify_part(
+        part, [](void* self) { return static_cast<With*>(self)->work.going(); },
+        [](void* self, int64_t done) {
+            auto* one = static_cast<With*>(self);
+            one->work.progress(done, one->total, "bytes");
+        },
+        &with);
+}
+std::string verify_file_shell(const Values& on) {
+    std::string program = on.text("algorithm") + "sum";
+    for (char& c : program)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    return fmt::format("tail -c +{} {} | head -c {} | {}  # {}", on.integer("offset") + 1,
+                       shell_quote(on.text("path")), on.text("length"), program, on.text("sum"));
 }
 
 void rename_volume(Work& work, const Values& on) {
@@ -366,7 +377,7 @@ constexpr ActionKind kinds[] = {
     {"image-remove", remove_image, remove_image_shell},
     // path format [bytes] [preallocation] [backing backing-format]
     {"image-create", create_image, create_image_shell},
-    // source source-format path format [snapshot] [foreign]
+    // source source-format path format [offset length] [snapshot] [foreign]
     {"image-convert", convert_image, convert_image_shell},
     // path format bytes [shrink]
     {"image-resize", resize_image, resize_image_shell},
@@ -379,6 +390,8 @@ constexpr ActionKind kinds[] = {
     {"volume-rename", rename_volume, rename_volume_shell},
     {"volume-protect", protect, protect_shell},
     {"volume-unprotect", unprotect, unprotect_shell},
+    // path offset length algorithm sum
+    {"file-verify", verify_file, verify_file_shell},
     // source path
     {"file-copy", copy_file, copy_file_shell},
 };

@@ -35,6 +35,15 @@ struct VolumeInfo {
     std::string backing;  // volume id of the base of a linked clone
 };
 
+// ImageSource is an image that a person brings: a file, or a part of one, as a disk in an OVA.
+struct ImageSource {
+    std::string path;
+    std::string format;  // "" looks at it
+    int64_t offset = 0;
+    int64_t length = 0;  // 0: to the end of the file
+    bool is_part() const { return length > 0; }
+};
+
 struct StorageSpace {
     int64_t total = 0, used = 0, available = 0;  // bytes
 };
@@ -67,10 +76,13 @@ class Storage {
                                       std::string_view name_hint = {}) const = 0;
     // Adds steps that copy or convert an image file that a person brings into a new volume; returns
     // its id. The file is taken for hostile: one that leads to other files (backing file, data
-    // file, extents elsewhere) is refused by name. `source_format` "" probes.
-    virtual std::string plan_import(Plan& plan, int guest, const std::string& source,
-                                    std::string_view source_format,
+    // file, extents elsewhere) is refused by name.
+    virtual std::string plan_import(Plan& plan, int guest, const ImageSource& source,
                                     std::string_view format) const = 0;
+    std::string plan_import(Plan& plan, int guest, const std::string& source,
+                            std::string_view source_format, std::string_view format) const {
+        return plan_import(plan, guest, ImageSource{source, std::string(source_format)}, format);
+    }
     // Adds steps that copy a volume of ours whole, as it is now or as it was at `snapshot`, into a
     // new volume; returns its id. No guest may write to it meanwhile.
     virtual std::string plan_copy(Plan& plan, int guest, const VolumeInfo& source,

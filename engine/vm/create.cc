@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/process.h"
 #include "engine/storage/image.h"
 #include "engine/units.h"
+#include "engine/vm/appliance.h"
 #include "engine/vm/change.h"
 #include "engine/vm/creation.h"
 #include "engine/vm/identity.h"
@@ -96,92 +98,6 @@ std::string encode_keys(const Host& host, const std::vector<std::string>& given)
     return encoded;
 }
 
-}  // namespace
-
-Creation::Creation(Engine& engine, int id, std::string token)
-    : engine_(engine),
-      id_(id),
-      token_(std::move(token)),
-      config_(Config::parse("", vm_schema(), engine.store.path("qemu-server", id))) {
-    config_.current.set("lock", "create");
-    config_.current.set("vmgenid", token_);
-}
-
-void Creation::set(const std::string& key, const std::string& value) {
-    require_allowed(vm_schema(), key, value);
-    config_.current.set(key, value);
-}
-
-const Storage& Creation::storage(std::string_view name) {
-    if (name.empty()) return engine_.storages.default_for("images");
-    const Storage& storage = engine_.storages.get(name);
-    if (const std::string why = storage.why_unusable(); !why.empty())
-        throw Error(Exit::refused, why);
-    return storage;
-}
-
-void Creation::new_disk(const std::string& key, const Storage& storage, int64_t bytes,
-                        std::string_view format, std::string_view more, std::string_view hint) {
-    const std::string volume = storage.plan_allocate(volumes_, id_, bytes, format, hint);
-    put_disk(key, volume, bytes, more);
-}
-
-void Creation::put_disk(const std::string& key, const std::string& volume, int64_t bytes,
-                        std::string_view more) {
-    std::string value = volume;
-    if (!more.empty()) value += "," + std::string(more);
-    if (bytes > 0) value += ",size=" + print_size(bytes);
-    const Field* field = vm_schema().find(key);
-    set(key, field ? Properties::parse(*field, value).print() : value);
-}
-
-void Creation::import_disk(const std::string& key, const Storage& storage,
-                           const std::string& source, std::string_view source_format,
-                           std::string_view format, std::string_view more, int64_t at_least) {
-    const std::string volume = storage.plan_import(volumes_, id_, source, source_format, format);
-    // Sectors of 512 bytes: a raw file may end in the middle of one.
-    int64_t bytes = image_info(engine_.host, source, source_format).size;
-    bytes = (bytes + 511) / 512 * 512;
-    if (at_least > bytes) {
-        VolumeInfo disk;
-        disk.id = volume;
-        disk.path = storage.path(VolumeId::parse(volume).value_or(VolumeId{}).name);
-        disk.format = format;
-        disk.size = bytes;
-        disk.owner = id_;
-        storage.plan_resize(volumes_, disk, at_least);
-        bytes = at_least;
-    }
-    put_disk(key, volume, bytes, more);
-}
-
-void Creation::add_firmware(const Storage& storage, bool secure, std::string_view more) {
-    const std::string vars = engine_.host.system(secure ? "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
-                                                        : "/usr/share/OVMF/OVMF_VARS_4M.fd");
-    if (!engine_.host.exists(vars))
-        fail(Exit::missing, "UEFI firmware is not on this machine ({}): apt install ovmf", vars);
-    std::string parts = secure ? "efitype=4m,pre-enrolled-keys=1" : "efitype=4m";
-    if (!more.empty()) parts = std::string(more);
-    import_disk("efidisk0", storage, vars, "raw", "qcow2", parts, 0);
-}
-
-Plan Creation::finish(const std::string& title) {
-    Plan plan;
-    plan.title = title;
-    plan.guests = {id_};
-    const Values who = {{"folder", "qemu-server"}, {"guest", id_}};
-    Values made = who, taken = who;
-    made.set({"text", config_.text()});
-    taken.set({"token", token_});
-    plan.step("write the configuration, locked until all is made", {"config-create", made},
-              Action{"config-remove", taken});
-    plan.append(std::move(volumes_));
-    plan.step("all is made: unlock it", {"config-finish", who});
-    return plan;
-}
-
-namespace {
-
 // Builder makes the configuration and the volumes of one new guest from a person's words.
 class Builder {
   public:
@@ -195,6 +111,8 @@ class Builder {
             const auto equals = pair.find('=');
             wanted_.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
         }
+        const std::string image = words_.text("image", words_.text("import", ""));
+        if (is_ovf_name(image)) read_appliance(image);
         ostype_ = wanted("ostype").value_or("l26");
         taste_ = taste_of(ostype_);
     }
@@ -210,6 +128,8 @@ class Builder {
         const std::string title =
             fmt::format("create {}{}", id, name.empty() ? "" : " (" + name + ")");
         Plan plan = creation_.finish(title);
+        for (const std::string& note : appliance_.notes)
+            plan.warn(note);
         if (words_.flag("start")) plan.step("start it", {"guest-start", {{"guest", id}}});
         return plan;
     }
@@ -227,6 +147,63 @@ class Builder {
     }
     bool has(std::string_view key) const { return creation_.config().current.has(key); }
 
+    // What the description of an appliance says stands wherever the person says nothing.
+    void read_appliance(const std::string& image) {
+        package_ = read_ovf_package(path_of(image));
+        appliance_ = map_appliance(package_.machine, default_bridge());
+        for (const auto& [key, value] : appliance_.keys) {
+            const bool is_card = key.rfind("net", 0) == 0;
+            if (wanted(key) || (is_card && (words_.has("net") || words_.has("bridge")))) continue;
+            wanted_.emplace_back(key, value);
+        }
+        if (!words_.has("tpm")) words_.set({"tpm", package_.machine.tpm});
+    }
+
+    bool is_appliance() const { return !package_.parts.empty(); }
+
+    void appliance_disks() {
+        const auto& disks = package_.machine.disks;
+        for (size_t i = 0; i < disks.size(); ++i) {
+            const std::string& key = appliance_.disks[i];
+            if (first_.empty()) first_ = key;
+            if (disks[i].file.empty()) {
+                const int64_t bytes = (disks[i].capacity + 511) / 512 * 512;
+                creation_.new_disk(key, storage_, bytes, format_, "discard=on");
+                continue;
+            }
+            const OvfPackage::Part& part = package_.part(disks[i].file);
+            if (!part.sum.empty())
+                creation_.volumes().step(
+                    fmt::format("{} is what the manifest says", printable(disks[i].file)),
+                    {"file-verify",
+                     {{"path", part.path},
+                      {"offset", part.offset},
+                      {"length", part.length},
+                      {"algorithm", part.algorithm},
+                      {"sum", part.sum}}});
+            const bool whole_file = part.offset == 0;
+            creation_.import_disk(key, storage_,
+                                  {part.path, "", part.offset, whole_file ? 0 : part.length},
+                                  format_, "discard=on", 0);
+        }
+    }
+
+    std::string path_of(const std::string& image) {
+        if (VolumeId::parse(image)) return engine_.storages.info(image).path;
+        std::error_code trouble;
+        const auto path = std::filesystem::absolute(image, trouble).lexically_normal();
+        if (trouble) fail_errno(trouble.value(), "cannot find " + printable(image));
+        return path.string();
+    }
+
+    std::string default_bridge() const {
+        const bool has_vmbr0 =
+            engine_.host.is_root() &&
+            engine_.host.exists(engine_.host.system("/sys/class/net/vmbr0/bridge"));
+        const std::string bridge = words_.text("bridge", has_vmbr0 ? "vmbr0" : "");
+        return bridge == "none" ? "" : bridge;
+    }
+
     void basics() {
         if (const auto text = wanted("description"))
             creation_.config().current.set_description(*text);
@@ -240,9 +217,10 @@ class Builder {
         prefer("ostype", ostype_);
         prefer("memory", "2048");
         prefer("cores", "2");
-        if (taste_.machine != "pc") prefer("machine", std::string(taste_.machine));
+        if (taste_.machine != "pc" && !is_appliance())
+            prefer("machine", std::string(taste_.machine));
         prefer("cpu", "host");
-        if (!taste_.scsi.empty()) prefer("scsihw", std::string(taste_.scsi));
+        if (!taste_.scsi.empty() && !is_appliance()) prefer("scsihw", std::string(taste_.scsi));
         prefer("agent", "1");
         if (taste_.virtio) prefer("rng0", "source=/dev/urandom");
         if (taste_.serial) prefer("serial0", "socket");
@@ -291,7 +269,9 @@ class Builder {
         }
         std::vector<std::string> sizes = words_.list("disk");
         const std::string image = words_.text("image", words_.text("import", ""));
-        if (!image.empty()) {
+        if (!appliance_.disks.empty()) {
+            appliance_disks();
+        } else if (!image.empty() && !is_ovf_name(image)) {
             import(image, sizes.empty() ? 0 : disk_size(sizes.front()));
             if (!sizes.empty()) sizes.erase(sizes.begin());
         } else if (sizes.empty() && !any) {
@@ -353,9 +333,7 @@ class Builder {
 
     void import_one(const std::string& key, const Storage& storage, const std::string& from,
                     const std::string& more, int64_t at_least) {
-        std::string path = from;
-        if (VolumeId::parse(from) && from.front() != '/') path = engine_.storages.info(from).path;
-        creation_.import_disk(key, storage, path, "", format_, more, at_least);
+        creation_.import_disk(key, storage, {path_of(from), ""}, format_, more, at_least);
     }
 
     void import(const std::string& image, int64_t at_least) {
@@ -388,7 +366,7 @@ class Builder {
         const bool uefi = words_.has("uefi") ? words_.flag("uefi") : windows11;
         if (uefi) prefer("bios", "ovmf");
         if (creation_.config().string_of("bios") == "ovmf" && !has("efidisk0"))
-            creation_.add_firmware(storage_, windows11, "");
+            creation_.add_firmware(storage_, windows11 || package_.machine.secure_boot, "");
         const bool tpm = words_.has("tpm") ? words_.flag("tpm") : windows11;
         if (tpm && !has("tpmstate0"))
             creation_.new_disk("tpmstate0", storage_, tpm_bytes, "raw", "version=v2.0");
@@ -403,11 +381,8 @@ class Builder {
             }
         if (cards.empty()) {
             std::string card(taste_.card);
-            const bool has_vmbr0 =
-                engine_.host.is_root() &&
-                engine_.host.exists(engine_.host.system("/sys/class/net/vmbr0/bridge"));
-            const std::string bridge = words_.text("bridge", has_vmbr0 ? "vmbr0" : "");
-            if (!bridge.empty() && bridge != "none") card += ",bridge=" + bridge;
+            const std::string bridge = default_bridge();
+            if (!bridge.empty()) card += ",bridge=" + bridge;
             cards.push_back(card);
         }
         int number = 0;
@@ -456,6 +431,8 @@ class Builder {
     Creation creation_;
     const Storage& storage_;
     std::string format_;
+    OvfPackage package_;
+    Appliance appliance_;
     std::vector<std::pair<std::string, std::string>> wanted_;
     std::string ostype_;
     Taste taste_{};
@@ -465,25 +442,12 @@ class Builder {
 
 }  // namespace
 
-std::optional<int64_t> new_size(std::string_view text) {
-    const auto number = parse_number(text);
-    const auto bytes = number && *number > 0 && *number < 1e9
-                           ? std::optional(static_cast<int64_t>(*number * static_cast<double>(gib)))
-                           : parse_size(text);
-    if (!bytes || *bytes <= 0) return std::nullopt;
-    return (*bytes + 511) / 512 * 512;
-}
-
-int64_t disk_size(std::string_view text) {
-    if (const auto bytes = new_size(text)) return *bytes;
-    fail(Exit::usage, "'{}' is no size for a disk: 64G, 512M, or a number of GiB", printable(text));
-}
-
 // words, all optional, besides those of guest.h:
 //   name, memory (MiB), cores, ostype, description   as the configuration has them
 //   disk      list of SIZE or STORAGE:SIZE; "none": no disk; with image: its size at least
 //   iso       volume, path, or a name found on the storages
-//   image     volume or path of a disk image that becomes the first disk (import: the same)
+//   image     volume or path of a disk image that becomes the first disk, or of an OVA or OVF whose
+//             description fills in what the other words leave open (import: the same)
 //   bridge    bridge of the network card; "none": user mode
 //   net       list of cards as net0 writes them, "none": no card
 //   uefi, tpm 1 or 0

@@ -29,9 +29,8 @@ class Creation {
     void new_disk(const std::string& key, const Storage& storage, int64_t bytes,
                   std::string_view format, std::string_view more, std::string_view hint = {});
     // A copy of an image that a person brings, grown to `at_least` bytes.
-    void import_disk(const std::string& key, const Storage& storage, const std::string& source,
-                     std::string_view source_format, std::string_view format, std::string_view more,
-                     int64_t at_least);
+    void import_disk(const std::string& key, const Storage& storage, const ImageSource& source,
+                     std::string_view format, std::string_view more, int64_t at_least);
     // efidisk0 with empty variables or, `secure`, Microsoft's keys enrolled.
     void add_firmware(const Storage& storage, bool secure, std::string_view more);
     void put_disk(const std::string& key, const std::string& volume, int64_t bytes,
