@@ -92,6 +92,28 @@ void add_resume_steps(Engine&, const Guest& guest, const SavedState& state, Plan
         .no_way_back();
 }
 
+bool plan_forget_memory(Engine& engine, const Guest& guest, Plan& plan) {
+    const std::string lock = guest.config.current.get("lock").value_or("");
+    const auto volume = guest.config.current.get("vmstate");
+    if ((lock != "suspended" && lock != "suspending") || !volume ||
+        vm_process(engine.host, guest.id))
+        return false;
+    plan.warn(
+        fmt::format("the memory of {} in {} is thrown away: its next start is as after a "
+                    "power cut; lodge start {} goes on from it",
+                    guest_words(guest), *volume, guest.id));
+    Edit forget;
+    forget.erase = {"lock", "vmstate", "runningmachine", "runningcpu"};
+    add_config_step(plan, "forget the saved memory", guest.id, "qemu-server", forget, guest.config);
+    if (is_snapshot_state(guest.config, *volume)) return true;
+    try {
+        engine.storages.of(*volume).plan_delete(plan, engine.storages.info(*volume));
+    } catch (const Error& error) {
+        if (error.exit() != Exit::not_found) throw;
+    }
+    return true;
+}
+
 // One step, so that nobody can take it apart: once the guest has moved on its disks leave the saved
 // memory behind, and to go on from that a second time would ruin them.
 void run_vm_go_on(Work& work, const Values& on) {

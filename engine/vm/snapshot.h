@@ -45,6 +45,10 @@ struct SavedState {
 // What the current section says of a saved state: `lock: suspended` with `vmstate:`. nullopt when
 // the guest starts afresh. Throws Error when the volume's name cannot be taken.
 std::optional<SavedState> saved_state(Engine& engine, const Config& config);
+// Steps that throw the saved memory of a guest that is (being) suspended to disk away, its lock as
+// well: the next start is a fresh one, as after a power cut. False, and no steps, for any other
+// guest and for one that runs.
+bool plan_forget_memory(Engine& engine, const Guest& guest, Plan& plan);
 // What the command line needs to wait for the saved state; QEMU must start with them, and with the
 // machine type and -cpu of the SavedState in place of the configuration's own.
 std::vector<std::string> resume_arguments();

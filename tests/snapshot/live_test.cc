@@ -138,6 +138,23 @@ TEST(Live, suspends_to_disk_and_goes_on) {
     EXPECT_FALSE(vm.host().exists(state));
 }
 
+TEST(Live, saved_memory_can_be_thrown_away) {
+    CountingGuest vm;
+    vm.start_really();
+    const int64_t before = vm.wait_for_count(2000);
+    const Guest running = vm.guest();
+    vm.carry_out(running.kind->suspend(vm.engine, running, {{"to-disk", true}}));
+    const std::string state = saved_state(vm.engine, vm.guest().config)->path;
+    Plan plan;
+    EXPECT_TRUE(plan_forget_memory(vm.engine, vm.guest(), plan));
+    vm.carry_out(plan);
+    EXPECT_FALSE(vm.host().exists(state));
+    EXPECT_EQ(vm.key("lock") + vm.key("vmstate") + vm.key("runningcpu"), "");
+    EXPECT_FALSE(plan_forget_memory(vm.engine, vm.guest(), plan));
+    vm.start_really();
+    EXPECT_LT(vm.count(), before);  // afresh
+}
+
 // A plan that breaks off after each of its steps leaves a guest that runs on.
 TEST(Live, what_breaks_off_lets_the_guest_run_on) {
     CountingGuest vm;
