@@ -9,7 +9,7 @@ namespace {
 
 using Texts = std::vector<std::string>;
 const Texts forward = {"begin", "done"};
-const Texts every = {"begin", "done", "undo", "undone"};
+const Texts every = {"begin", "done", "undo"};
 
 void one_guest(Walk& walk) {
     walk.make_guest(101);

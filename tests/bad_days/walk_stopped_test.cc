@@ -1,3 +1,4 @@
+#include "engine/vm/demo.h"
 #include "engine/vm/disks.h"
 #include "tests/bad_days/walk.h"
 
@@ -7,7 +8,9 @@ namespace lodge {
 namespace {
 
 using Texts = std::vector<std::string>;
-const Texts every = {"begin", "done", "undo", "undone"};
+const Texts every = {"begin", "done", "undo"};
+const Texts starts = {"begin", "undo"};
+const Texts ends = {"done", "undone"};
 
 void one_guest(Walk& walk) {
     walk.make_guest(101);
@@ -37,7 +40,7 @@ TEST(CrashWalk, Create) {
                                  {"user", "me"},
                                  {"net", "none"}});
     };
-    crash_walk({[](Walk&) {}, plan, [](Walk& walk) { return walk.has_guest(101); }}, every);
+    crash_walk({[](Walk&) {}, plan, [](Walk& walk) { return walk.has_guest(101); }}, starts);
 }
 
 TEST(CrashWalk, CreateRaw) {
@@ -46,7 +49,7 @@ TEST(CrashWalk, CreateRaw) {
             walk.engine, 101,
             {{"name", "new"}, {"disk", "16M"}, {"format", "raw"}, {"net", "none"}});
     };
-    crash_walk({[](Walk&) {}, plan, [](Walk& walk) { return walk.has_guest(101); }}, every);
+    crash_walk({[](Walk&) {}, plan, [](Walk& walk) { return walk.has_guest(101); }}, ends);
 }
 
 TEST(CrashWalk, SetStopped) {
@@ -65,7 +68,7 @@ TEST(CrashWalk, Snapshot) {
         one_guest(walk);
         walk.carry_out(disk_create(walk.engine, walk.guest(101), {{"size", "8M"}}));
     };
-    crash_walk({before, plan, [](Walk& walk) { return has(walk, 101, "[one]"); }}, every);
+    crash_walk({before, plan, [](Walk& walk) { return has(walk, 101, "[one]"); }}, starts);
 }
 
 TEST(CrashWalk, Rollback) {
@@ -186,6 +189,15 @@ TEST(CrashWalk, Destroy) {
         return walk.vm().destroy(walk.engine, walk.guest(101), {});
     };
     crash_walk({before, plan, [](Walk& walk) { return !walk.has_guest(101); }}, every);
+}
+
+TEST(CrashWalk, Demo) {
+    if (Walk walk; demo_kernels(walk.host).empty()) GTEST_SKIP() << "no kernel in /boot";
+    const auto make = [](Walk& walk) { return demo_plan(walk.engine, {{"no-start", true}}); };
+    crash_walk({[](Walk&) {}, make, [](Walk& walk) { return walk.has_guest(100); }}, {"begin"});
+    const auto before = [&](Walk& walk) { walk.carry_out(make(walk)); };
+    const auto remove = [](Walk& walk) { return demo_remove_plan(walk.engine, {}); };
+    crash_walk({before, remove, [](Walk& walk) { return !walk.has_guest(100); }}, {"done"});
 }
 
 }  // namespace
