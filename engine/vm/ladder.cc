@@ -182,8 +182,13 @@ void run_vm_kill(Work& work, const Values& on) {
     host.remove(guest_run_folder(host, id) + "/pid");
 }
 
+// Also the undo of what a start prepares: one that was refused because the guest runs has nothing
+// to take away.
 void run_vm_clean(Work& work, const Values& on) {
-    vm_clean(work.engine().host, id_of(on));
+    if (const auto process = vm_process(work.engine().host, id_of(on)))
+        work.say(fmt::format("QEMU runs (process {}): nothing is taken away", process->pid));
+    else
+        vm_clean(work.engine().host, id_of(on));
 }
 
 // A reboot inside: the machine stays, its system starts again.

@@ -99,6 +99,10 @@ void run_vm_prepare(Work& work, const Values& on) {
     if (on.has("folders"))
         for (const std::string& folder : on.list("folders"))
             make_own_folder(host, user, folder);
+    if (on.has("folders"))
+        for (const std::string& folder : on.list("folders"))
+            if (const std::string why = why_unreachable(user, folder, false); !why.empty())
+                fail(Exit::missing, "cannot start guest {}: {}", id, why);
     if (on.has("owned"))
         for (const std::string& path : on.list("owned")) {
             make_own_file(host, user, path);

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "engine/process.h"
 #include "engine/units.h"
@@ -96,9 +97,62 @@ TEST(Start, is_refused_while_it_runs) {
     EXPECT_EQ(exit, Exit::refused);
     error_of([&] { tiny.run(tiny.prepare_action()); }, &exit);
     EXPECT_EQ(exit, Exit::refused);
-    error_of([&] { tiny.run({"vm-clean", {{"guest", 101}}}); }, &exit);
-    EXPECT_EQ(exit, Exit::refused);
+    tiny.run({"vm-clean", {{"guest", 101}}});
     EXPECT_EQ(tiny.look().pid, pid);
+    EXPECT_EQ(tiny.look().state, GuestState::running);
+}
+
+// Both were planned while the guest did not run; the second must neither start nor harm it.
+TEST(Start, two_at_once) {
+    TinyGuest tiny;
+    Plan plan;
+    plan.title = "start 101 (tiny)";
+    plan.guests = {101};
+    plan.step("prepare", tiny.prepare_action(), Action{"vm-clean", {{"guest", 101}}});
+    plan.step("start", {"vm-start", tiny.start_values()}, Action{"vm-kill", {{"guest", 101}}});
+    const int first = tiny.engine.jobs.start(tiny.engine, plan);
+    const int second = tiny.engine.jobs.start(tiny.engine, plan);
+    std::vector<JobRecord> records;
+    for (const int number : {first, second})
+        records.push_back(tiny.engine.jobs.follow(number, {}));
+    if (records[0].state != JobState::done) std::swap(records[0], records[1]);
+    EXPECT_EQ(records[0].state, JobState::done) << records[0].error;
+    EXPECT_EQ(records[1].state, JobState::failed);
+    EXPECT_TRUE(records[1].exit == Exit::busy || records[1].exit == Exit::refused)
+        << records[1].error;
+    EXPECT_EQ(tiny.look().state, GuestState::running);
+    // And a third, later.
+    const JobRecord third = tiny.engine.jobs.follow(tiny.engine.jobs.start(tiny.engine, plan), {});
+    EXPECT_EQ(third.exit, Exit::refused) << third.error;
+    expect_has(third.error, "it is running");
+    EXPECT_EQ(tiny.look().state, GuestState::running);
+}
+
+// Guests outlive whoever started them: a starter killed after its step leaves a guest that is seen
+// and controlled by the next.
+TEST(Start, outlives_its_starter) {
+    TinyGuest tiny;
+    const pid_t starter = ::fork();
+    if (starter == 0) {
+        tiny.start();
+        ::kill(::getpid(), SIGKILL);
+    }
+    ::waitpid(starter, nullptr, 0);
+    EXPECT_EQ(tiny.look().state, GuestState::running);
+    tiny.carry_out(tiny.guest().kind->suspend(tiny.engine, tiny.guest(), {}));
+    EXPECT_EQ(tiny.look().state, GuestState::paused);
+}
+
+TEST(Start, is_seen_without_its_configuration) {
+    TinyGuest tiny;
+    tiny.start();
+    tiny.host().remove(tiny.engine.store.path("qemu-server", 101));
+    const auto guests = list_guests(tiny.engine);
+    ASSERT_EQ(guests.size(), 1u);
+    expect_has(guests[0].unreadable, "was removed while it ran");
+    EXPECT_EQ(guests[0].kind->look(tiny.engine, guests[0]).state, GuestState::running);
+    tiny.carry_out(guests[0].kind->stop(tiny.engine, load_guest(tiny.engine, 101), {}));
+    EXPECT_TRUE(list_guests(tiny.engine).empty());
 }
 
 TEST(Start, stale_files_are_replaced) {
