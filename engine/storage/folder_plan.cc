@@ -138,6 +138,12 @@ std::string FolderStorage::plan_copy(Plan& plan, int guest, const VolumeInfo& so
     Action drop;
     const std::string volume =
         plan_reserve(plan, guest, free_file(plan, guest, kind, ""), "", drop);
+    if (source.format == "raw" && kind == "raw" && source.size % 512 != 0) {
+        // No disk but the state of a TPM: qemu-img would pad it.
+        plan.step(fmt::format("copy {} to {}", source.id, volume),
+                  {"file-copy", {{"source", source.path}, {"path", drop.on.text("path")}}}, drop);
+        return volume;
+    }
     Values on = {{"source", source.path},
                  {"source-format", source.format},
                  {"path", drop.on.text("path")},

@@ -147,7 +147,11 @@ class Cloner {
         const std::string made =
             target(id->storage)
                 .plan_copy(creation_.volumes(), creation_.id(), volume, snapshot, format);
-        creation_.put_disk(key, made, volume.size, options_of(key, value));
+        // swtpm keeps its file as short as its state: the configuration's size is the nominal one.
+        std::vector<std::string> problems;
+        const auto parts = Properties::parse_lenient(*vm_schema().find(key), value, problems);
+        const auto nominal = small ? parse_size(parts.text("size")) : std::nullopt;
+        creation_.put_disk(key, made, nominal.value_or(volume.size), options_of(key, value));
     }
 
     const Storage& target(const std::string& same) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/storage/image.h"
 #include "engine/units.h"
@@ -339,6 +340,42 @@ TEST_F(FolderTest, FullDisk) {
     const std::string copy_words = words_of_error([&] { run(copies); });
     EXPECT_NE(copy_words.find("is full"), std::string::npos) << copy_words;
     EXPECT_FALSE(scratch_.host.exists(small + "/images/101"));
+}
+
+TEST_F(FolderTest, WhatIsNoMultipleOfASectorIsCopiedAsItIs) {
+    scratch_.host.write(path("images/100/vm-100-disk-0.raw"), std::string(2251, 't'));
+    Plan plan;
+    const std::string copy =
+        local().plan_copy(plan, 101, info("local:100/vm-100-disk-0.raw"), "", "raw");
+    run(plan);
+    EXPECT_EQ(scratch_.host.read(info(copy).path), std::string(2251, 't'));
+}
+
+// A qemu-img that writes half and then takes its time.
+TEST(ImageJob, CancelEndsQemuImgAndRemovesTheHalf) {
+    ScratchFolder folder;
+    auto places = ScratchEngine::places(folder.path());
+    places.program_folders.insert(places.program_folders.begin(), folder.path() + "/bin");
+    Host host(places);
+    host.write(folder.path() + "/bin/qemu-img",
+               "#!/bin/sh\nfor word; do last=$word; test -f \"$word\" && target=$word; done\n"
+               "echo '    (42.00/100%)'\necho half > \"$target\"\nexec sleep 60\n",
+               0755);
+    Engine engine(host, all_actions(), guest_kinds());
+    Plan plan;
+    engine.storages.get("local").plan_allocate(plan, 101, 1 << 20, "raw");
+    const int number = engine.jobs.start(engine, plan);
+    const std::string made = host.state_folder() + "/images/101/vm-101-disk-0.raw";
+    for (int i = 0; i < 2000 && engine.jobs.load(number).done != 42; ++i)
+        ::usleep(5000);
+    EXPECT_EQ(engine.jobs.load(number).unit, "%");
+    for (int i = 0; i < 2000 && host.read(made).value_or("").empty(); ++i)
+        ::usleep(5000);
+    EXPECT_EQ(host.read(made), "half\n");
+    engine.jobs.cancel(number);
+    const JobRecord record = engine.jobs.follow(number, {});
+    EXPECT_EQ(record.state, JobState::cancelled);
+    EXPECT_FALSE(host.exists(host.state_folder() + "/images/101"));
 }
 
 }  // namespace
