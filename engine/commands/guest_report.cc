@@ -4,6 +4,7 @@
 #include "engine/commands/common.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
+#include "engine/vm/scrollback.h"
 
 namespace lodge {
 
@@ -275,13 +276,17 @@ Report log_report(Engine& engine, const Values& words) {
     const bool console = words.flag("console");
     const std::string file =
         guest_log_folder(engine.host, guest.id) + (console ? "/serial0.log" : "/qemu.log");
-    const auto text = engine.host.read(file);
-    if (!text) return {fmt::format("no log of {} yet: {}\n", guest_words(guest), file), "[]\n"};
     const int64_t lines = words.integer("lines");
     if (lines < 1) fail(Exit::usage, "--lines {} is not allowed: 1 or more", lines);
-    std::string last = tail(*text, static_cast<size_t>(lines));
-    // A terminal's "back to the line's start" before a line feed says nothing in a log.
-    last.erase(std::remove(last.begin(), last.end(), '\r'), last.end());
+    if (!engine.host.exists(file))
+        return {fmt::format("no log of {} yet: {}\n", guest_words(guest), file), "[]\n"};
+    std::string last;
+    int64_t end = 0;
+    if (console)
+        last = scrollback_lines(file, static_cast<size_t>(lines), end);
+    else
+        last = tail(engine.host.read(file).value_or(""), static_cast<size_t>(lines));
+    if (!last.empty() && last.back() != '\n') last += '\n';
     json value = json::array();
     for (const std::string& line : split(last, '\n'))
         value.push_back(line);

@@ -108,7 +108,7 @@ class Attachment {
   private:
     enum class Over { no, left, input_ended, guest_ended, signalled, heard, time_over };
     void say(const std::string& words);
-    void explain_missing(const std::string& socket) const;
+    void require_port() const;
     bool wait_for_start();
     void one_run();
     void show_history(SerialConsole::Ends& ends);
@@ -165,7 +165,7 @@ void Attachment::say(const std::string& words) {
     write_all(STDERR_FILENO, raw_ ? "\r\n" + words + "\r\n" : words + "\n");
 }
 
-void Attachment::explain_missing(const std::string& socket) const {
+void Attachment::require_port() const {
     const std::string name = guest_words(guest_);
     const auto value = guest_.config.current.get(port_);
     if (!value)
@@ -177,11 +177,6 @@ void Attachment::explain_missing(const std::string& socket) const {
     if (*value != "socket")
         fail(Exit::refused, "{} of {} is the host's device {}: lodge console needs {}=socket",
              port_, name, printable(*value), port_);
-    if (!engine_.host.exists(socket))
-        fail(Exit::refused,
-             "{} was started before it got {}: stop and start it, a reboot from inside is not "
-             "enough",
-             name, port_);
 }
 
 bool Attachment::wait_for_start() {
@@ -297,7 +292,11 @@ void Attachment::listen_to_person() {
 void Attachment::one_run() {
     const std::string folder = guest_run_folder(engine_.host, guest_.id);
     const std::string socket = folder + "/" + port_;
-    explain_missing(socket);
+    if (!engine_.host.exists(socket))
+        fail(Exit::refused,
+             "{} was started before it got {}: stop and start it, a reboot from inside is not "
+             "enough",
+             guest_words(guest_), port_);
     trim_scrollback(log_);
     std::optional<ConsoleHold> hold;
     if (!watch_) hold.emplace(engine_.host, socket + ".lock", guest_);
@@ -330,6 +329,7 @@ void Attachment::one_run() {
 }
 
 int Attachment::run() {
+    require_port();
     for (;;) {
         if (stay_ && !term_) listen_to_person();
         if (!wait_for_start()) break;

@@ -148,7 +148,7 @@ Plan one_demo(Engine& engine, const GuestKind& kind, int id, const std::string& 
     for (const std::string& pair : {
              "name=" + name,
              std::string("tags=demo"),
-             std::string("memory=256"),
+             std::string("memory=192"),
              std::string("cores=1"),
              std::string("cpu=kvm64"),
              std::string("machine=q35"),

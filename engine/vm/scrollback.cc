@@ -160,10 +160,11 @@ std::vector<std::string> PlainLines::lines() const {
 }
 
 void trim_scrollback(const std::string& path, int64_t limit, int64_t keep) {
-    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
     struct stat found {};
-    if (!fd || ::fstat(fd.get(), &found) != 0 || !S_ISREG(found.st_mode)) return;
+    if (::lstat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) return;
     if (int64_t{found.st_blocks} * 512 <= limit || found.st_size <= keep) return;
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) return;
     const int64_t front = (found.st_size - keep) / block * block;
     // EOPNOTSUPP: a file system without holes keeps a long log, which harms nothing but space.
     (void)::fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, front);

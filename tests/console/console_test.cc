@@ -137,5 +137,29 @@ TEST(TerminalModes, TakesBackWhatTheGuestLeftOn) {
     EXPECT_EQ(modes.undo(), "\x1b[?25h\x1b[0m");
 }
 
+// What stands in the way is said before anything is tried, and what to do about it.
+std::string why_no_console(const std::string& config, const Values& words = {}) {
+    ScratchEngine scratch;
+    scratch.host.write(scratch.host.config_folder() + "/qemu-server/101.conf", config);
+    const Guest guest = find_guest(scratch.engine, "101");
+    try {
+        guest.kind->console(scratch.engine, guest, words);
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "";
+}
+
+TEST(Console, SaysWhatIsMissing) {
+    EXPECT_NE(why_no_console("name: web\n").find("lodge set 101 serial0=socket"),
+              std::string::npos);
+    EXPECT_NE(why_no_console("serial0: /dev/ttyS0\n").find("the host's device"), std::string::npos);
+    EXPECT_NE(why_no_console("serial0: socket\n").find("lodge start 101"), std::string::npos);
+    EXPECT_NE(why_no_console("serial0: socket\n", {{"serial", 1}}).find("serial1=socket"),
+              std::string::npos);
+    EXPECT_NE(why_no_console("serial0: socket\n", {{"serial", 4}}).find("not allowed"),
+              std::string::npos);
+}
+
 }  // namespace
 }  // namespace lodge

@@ -62,10 +62,11 @@ state() { lodge list "$1" --json | sed -n 's/.*"state": "\([a-z]*\)".*/\1/p'; }
 is_state() { [[ $(state "$1") == "$2" ]]; }
 qemu_pid() { cut -d' ' -f1 "$root/run/lodge/guest/$1/pid" 2>/dev/null; }
 
-# prompt ID: waits for the login prompt and logs in.
+# log_in ID: waits for the login prompt, logs in, and waits until disk and network are there too.
 log_in() {
     lodge console "$1" --until 'login: ' --timeout 60 </dev/null >/dev/null || bad "no login prompt"
-    printf 'root\n' | lodge console "$1" --until '# ' --timeout 20 >/dev/null || bad "no shell"
+    printf 'root\n' | lodge console "$1" --until '# ' --timeout 30 >/dev/null || bad "no shell"
+    inside "$1" 'while [ ! -e /run/ready ]; do sleep 0.2; done' >/dev/null
 }
 # inside ID COMMAND: the output of a command typed at the console of someone logged in.
 inside() {
