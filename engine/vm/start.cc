@@ -139,7 +139,7 @@ void use_saved_cpu(VmCommand& command, const SavedState& state) {
 
 // Files that must be there and open before the guest's user can use them: said now rather than by
 // QEMU in the middle.
-void check_reachable(const Host& host, const VmCommand& command) {
+void check_reachable(const Host& host, const Guest& guest, const VmCommand& command) {
     std::optional<Program::User> user;
     try {
         user = guest_user(host, devices_of(command));
@@ -153,7 +153,7 @@ void check_reachable(const Host& host, const VmCommand& command) {
         const std::string why = why_unreachable(user, path, false);
         // A file that is merely another's is given over by the start; a folder stays closed.
         if (why.find(" cannot pass ") != std::string::npos)
-            fail(Exit::missing, "cannot start: {}", why);
+            fail(Exit::missing, "cannot start {}: {}", guest_words(guest), why);
     }
 }
 
@@ -185,7 +185,7 @@ Plan vm_start_steps(Engine& engine, const Guest& guest) {
     }
     for (const std::string& words : command.warnings)
         plan.warn(words);
-    check_reachable(engine.host, command);
+    check_reachable(engine.host, guest, command);
     plan_guest_user(engine.host, plan);
     plan.step("make the folders for sockets and logs",
               prepare_action(engine.host, guest.id, command),
