@@ -154,7 +154,7 @@ void remove_backend(Qmp& qmp, Work& work, const std::string& key, int64_t limit,
     if (key.starts_with("net")) try_call(qmp, work, "netdev_del", {{"id", key}});
     // The controller and the thread that one disk alone has.
     const std::string controller = "virtioscsi" + key.substr(std::min<size_t>(4, key.size()));
-    if (key.starts_with("scsi") && !take_out(qmp, controller, limit)) {
+    if (key.starts_with("scsi") && !take_out(qmp, controller, std::min<int64_t>(limit, 5))) {
         work.say("the guest keeps the empty controller of " + key);
         return;
     }

@@ -82,6 +82,9 @@ std::vector<SnapshotDisk> disks_to_snapshot(Engine& engine, const Guest& guest, 
         };
         if (disk.volume.starts_with('/'))
             refuse("belongs to this machine, not to a storage; lodge guest set takes it out");
+        const auto drive = guest.config.properties(disk.key);
+        if (running && drive && drive->flag("snapshot"))
+            refuse("forgets what is written (snapshot=1); stop the guest first");
         const VolumeInfo info = engine.storages.info(disk.volume);
         // swtpm has the TPM's state open while the guest runs.
         const bool can = engine.storages.of(disk.volume).can_snapshot(info) &&

@@ -178,11 +178,11 @@ void write_running(Qmp& qmp, const Host& host, int id, Section& section) {
 
 std::string qmp_as_shell(const std::string& guest, const std::string& command,
                          const json& arguments) {
-    json request = {{"execute", command}};
+    nlohmann::ordered_json request = {{"execute", command}};
     if (!arguments.is_null()) request["arguments"] = arguments;
     return fmt::format(
         "printf '%s\\n' '{{\"execute\":\"qmp_capabilities\"}}' {} | "
-        "socat -t5 - UNIX-CONNECT:\"$LODGE_RUN/guest/{}/qmp\"",
+        "socat -t5 - UNIX-CONNECT:\"${{LODGE_RUN:-/run/lodge}}/guest/{}/qmp\"",
         shell_quote(request.dump(-1, ' ', false, json::error_handler_t::replace)), guest);
 }
 
