@@ -249,7 +249,8 @@ Sighting VmKind::look(Engine& engine, const Guest& guest) const {
     const auto lock = guest.config.current.get("lock");
     if (const auto process = vm_process(host, guest.id)) {
         look_at_running(engine, guest, *process, seen);
-        // A guest that talks for months is not attached to and not started: whoever looks tidies up.
+        // A guest that talks for months is not attached to and not started: whoever looks tidies
+        // up.
         trim_scrollback(guest_log_folder(host, guest.id) + "/serial0.log");
     } else {
         clean_if_ended(host, guest.id, seen);
