@@ -93,11 +93,14 @@ void JobTeller::draw() {
     if (now - begun_ < milliseconds(150)) return;
     if (on_screen_ && now - drawn_ < milliseconds(100)) return;
     drawn_ = now;
-    on_screen_ = true;
-    Progress progress{title_, step_, number_ <= steps_ ? number_ : 0, steps_, done_,
-                      total_, unit_, seconds_since(step_begun_)};
+    const Progress progress{title_, step_, number_ <= steps_ ? number_ : 0, steps_, done_,
+                            total_, unit_, seconds_since(step_begun_)};
     // One cell less: the last column makes some terminals go to the next line.
-    output_.error("\r" + progress_line(progress, Output::width() - 1, output_.blocks) + "\x1b[K");
+    std::string line = progress_line(progress, Output::width() - 1, output_.blocks);
+    if (on_screen_ && line == line_) return;
+    output_.error("\r" + line + "\x1b[K");
+    line_ = std::move(line);
+    on_screen_ = true;
 }
 
 void JobTeller::erase() {
@@ -106,7 +109,7 @@ void JobTeller::erase() {
 }
 
 void JobTeller::step_line() {
-    if (step_told_ || step_.empty() || clock_() - begun_ < milliseconds(1000)) return;
+    if (step_told_ || step_.empty() || clock_() - begun_ < milliseconds(2000)) return;
     step_told_ = true;
     output_.print(fmt::format("{}: {}\n", printable(title_), printable(step_)));
 }
@@ -163,6 +166,8 @@ std::string trouble_words(const JobRecord& record) {
         return fmt::format(
             "job {} ({}) ended in the middle. lodge job clean {} takes back what it had begun",
             record.number, title, record.number);
+    if (record.state == JobState::cancelled && record.error == "cancelled")
+        return fmt::format("{}: stopped, and what it had done is taken back", title);
     return record.error.empty()
                ? fmt::format("job {} ({}) {}", record.number, title, job_state_word(record.state))
                : record.error;

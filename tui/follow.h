@@ -45,7 +45,7 @@ class JobTeller {
     Clock clock_;
     std::string title_;
     size_t steps_ = 0, number_ = 0;
-    std::string step_, unit_;
+    std::string step_, unit_, line_;
     int64_t done_ = 0, total_ = 0;
     std::chrono::steady_clock::time_point begun_, step_begun_, drawn_, told_;
     int told_tenth_ = -1;

@@ -286,6 +286,8 @@ Report log_report(Engine& engine, const Values& words) {
         last = scrollback_lines(file, static_cast<size_t>(lines), end);
     else
         last = tail(engine.host.read(file).value_or(""), static_cast<size_t>(lines));
+    // A terminal's "back to the line's start" before a line feed says nothing in a log.
+    last.erase(std::remove(last.begin(), last.end(), '\r'), last.end());
     if (!last.empty() && last.back() != '\n') last += '\n';
     json value = json::array();
     for (const std::string& line : split(last, '\n'))

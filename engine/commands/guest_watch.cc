@@ -8,6 +8,7 @@
 #include "engine/commands/common.h"
 #include "engine/loop.h"
 #include "engine/units.h"
+#include "engine/vm/watch.h"
 
 namespace lodge {
 
@@ -26,6 +27,9 @@ class Watcher {
 
     int run() {
         look(true);
+        // Pauses and resumes leave no trace in files: QEMU tells of those.
+        const GuestWatch machines(loop_, engine_.host,
+                                  [this](int id, const std::string& what) { hear(id, what); });
         std::vector<Loop::Source> sources;
         for (const int signal : {SIGINT, SIGTERM, SIGHUP})
             sources.push_back(loop_.on_signal(signal, [this] { loop_.stop(0); }));
@@ -55,6 +59,15 @@ class Watcher {
         sources.push_back(loop_.on_change(folder.c_str(),
                                           IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM,
                                           [this] { look_soon(); }));
+    }
+
+    // What the state does not show is told as it is; the rest by looking.
+    void hear(int id, const std::string& what) {
+        static const std::set<std::string> told = {"reset",          "powerdown", "died",
+                                                   "guest_panicked", "watchdog",  "block_io_error"};
+        const auto known = known_.find(id);
+        if (known != known_.end() && told.contains(what)) tell(id, known->second.name, what, "");
+        look_soon();
     }
 
     // Several files change for one event: one look a moment later sees them all.
