@@ -3,6 +3,7 @@
 #include "engine/commands/common.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
+#include "engine/vm/snapshot.h"
 
 namespace lodge {
 namespace {
@@ -133,14 +134,22 @@ Plan plan_rename(Engine& engine, const Values& words) {
 Plan plan_unlock(Engine& engine, const Values& words) {
     const Guest guest = guest_of(engine, words);
     const std::string lock = guest.config.current.get("lock").value_or("");
-    if (const auto job = engine.jobs.of_guest(guest.id))
+    const auto job = engine.jobs.of_guest(guest.id);
+    if (job && job->state == JobState::running)
         fail(Exit::busy, "cannot unlock {}: job {} ({}) is at work on it", guest_words(guest),
              job->number, printable(job->plan.title));
     Plan plan;
+    if (job)
+        plan.warn(
+            fmt::format("job {} ({}) broke off; lodge job clean {} takes back what it had "
+                        "begun, the lock as well",
+                        job->number, printable(job->plan.title), job->number));
     plan.title = "unlock " + guest_words(guest);
     plan.guests = {guest.id};
     plan.warn(
         fmt::format("the lock '{}' says that work on it was begun and not ended", printable(lock)));
+    // Saved memory that is not gone on from is of no use: the disks would leave it behind.
+    if (plan_forget_memory(engine, guest, plan)) return plan;
     Edit edit;
     edit.erase = {"lock"};
     add_config_step(plan, "take the lock out of the configuration", guest.id, guest.kind->folder(),
@@ -160,14 +169,43 @@ const Operand keys_and_values{"values", WordKind::key_value,
                               "Keys of the configuration: lodge help keys.", true, true};
 
 std::vector<Option> creation_options() {
-    return {{.name = "id", .value = "ID", .help = "Its number; the lowest free one from 100."},
-            {.name = "kind", .value = "KIND", .help = "vm or ct.", .fallback = "vm"},
-            {.name = "storage",
-             .value = "STORAGE",
-             .help = "Where its disks go; the first one that can hold them.",
-             .kind = WordKind::storage},
-            {.name = "format", .value = "FORMAT", .help = "raw or qcow2."},
-            {.name = "start", .help = "Starts it when it is made."}};
+    return {
+        {.name = "name", .value = "NAME", .help = "What it is called."},
+        {.name = "memory", .value = "MIB", .help = "Memory in MiB; 2048."},
+        {.name = "cores", .value = "N", .help = "Processors; 2."},
+        {.name = "disk",
+         .value = "SIZE",
+         .help = "A new disk, such as 32G or local:32G; 32G.",
+         .many = true},
+        {.name = "ostype",
+         .value = "OS",
+         .help = "l26 (Linux), win11, win10, other …: which hardware suits it; l26."},
+        {.name = "iso",
+         .value = "ISO",
+         .help = "What it is installed from: a file, or an ISO of a storage.",
+         .kind = WordKind::path},
+        {.name = "bridge", .value = "BRIDGE", .help = "The host's bridge its card joins."},
+        {.name = "net",
+         .value = "CARD",
+         .help = "A network card, such as virtio,bridge=vmbr0; none for no network.",
+         .many = true},
+        {.name = "uefi", .help = "Boots by UEFI instead of a BIOS."},
+        {.name = "tpm", .help = "Has a TPM 2.0."},
+        {.name = "user", .value = "NAME", .help = "Cloud-init: who can log in."},
+        {.name = "password", .value = "TEXT", .help = "Cloud-init: the user's password or hash."},
+        {.name = "ssh-key",
+         .value = "FILE",
+         .help = "Cloud-init: a file with public keys.",
+         .kind = WordKind::path,
+         .many = true},
+        {.name = "id", .value = "ID", .help = "Its number; the lowest free one from 100."},
+        {.name = "kind", .value = "KIND", .help = "Its kind: vm.", .fallback = "vm"},
+        {.name = "storage",
+         .value = "STORAGE",
+         .help = "Where its disks go; the first one that can hold them.",
+         .kind = WordKind::storage},
+        {.name = "format", .value = "FORMAT", .help = "raw or qcow2."},
+        {.name = "start", .help = "Starts it when it is made."}};
 }
 
 std::vector<Command> looks() {
@@ -350,9 +388,10 @@ std::vector<Command> changes() {
                  return options;
              }(),
          .plan = plan_create,
-         .more = "For example: lodge create name=web memory=2048 cores=2 scsi0=local:16 "
-                 "ide2=local:iso/debian.iso,media=cdrom net0=virtio. A disk written as "
-                 "STORAGE:SIZE, the size in GiB, is made."},
+         .more =
+             "For example: lodge create --name web --memory 2048 --disk 16G --iso debian.iso "
+             "--start. What is not said is chosen for the kind of system (--ostype). Any key of "
+             "the configuration can be given as KEY=VALUE beside: cpu=host net0=virtio."},
         {.subject = "guest",
          .verb = "import",
          .short_form = "import",
