@@ -276,8 +276,8 @@ std::string manual_page(CommandTables tables) {
     text += ".SH KEYS OF A VIRTUAL MACHINE\n" + keys_part(vm_schema());
     text += ".SH KEYS OF A CONTAINER\n" + keys_part(container_schema());
     text += ".SH EXAMPLES\n";
-    text += item("lodge create name=web memory=2048 cores=2 scsi0=local:16 net0=virtio --start",
-                 "Makes a machine with a disk of 16 GiB and starts it.");
+    text += item("lodge create --name web --memory 2048 --disk 16G --iso debian.iso --start",
+                 "Makes a machine with a disk of 16 GiB and starts it from the ISO.");
     text += item("lodge list --json | jq -r '.[] | select(.state == \"running\") | .name'",
                  "The names of those that run.");
     text += item("lodge set web memory=4096 && lodge show web",

@@ -34,12 +34,12 @@ std::string host_name(const Host& host) {
 constexpr std::string_view beginnings =
     "lodge show GUEST         all of one guest\n"
     "lodge start GUEST        lodge shutdown GUEST    lodge console GUEST\n"
-    "lodge create name=NAME memory=2048 scsi0=local:16 net0=virtio\n"
+    "lodge create --name NAME --disk 16G --iso FILE --start\n"
     "lodge --help             every command\n";
 
 constexpr std::string_view first_beginnings =
     "lodge demo               makes and starts a small guest to try things with\n"
-    "lodge create name=NAME memory=2048 scsi0=local:16 net0=virtio\n"
+    "lodge create --name NAME --disk 16G --iso FILE --start\n"
     "lodge import FILE        makes a guest from an OVA or a disk image\n"
     "lodge adopt FOLDER       reads the guests of a folder copied from a Proxmox VE node\n"
     "lodge --help             every command\n";
