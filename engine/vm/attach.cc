@@ -270,6 +270,8 @@ void Attachment::listen_to_person() {
     hangup_ = by_signal(SIGHUP);
     interrupt_ = by_signal(SIGINT);
     quit_ = by_signal(SIGQUIT);
+    // A reader of our output that goes away must not end us with the terminal raw.
+    ::signal(SIGPIPE, SIG_IGN);
     if (typed_) raw_.emplace(STDIN_FILENO);
     if (watch_ && !typed_) return;
     struct stat found {};
@@ -309,6 +311,9 @@ void Attachment::one_run() {
     if (seen_ || typed_)
         say(fmt::format("{} of {}: {}", port_, guest_words(guest_),
                         watch_ ? "looking on, q or Ctrl-] leaves" : "Ctrl-] leaves"));
+    if (guest_.kind->look(engine_, guest_).state == GuestState::paused)
+        say(fmt::format("{} is paused and answers nothing: lodge resume {}", guest_words(guest_),
+                        guest_.id));
     SerialConsole::Ends ends{watch_ ? "" : socket, log_, 0};
     show_history(ends);
     console_.emplace(
