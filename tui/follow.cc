@@ -131,11 +131,11 @@ Followed follow_job(Engine& engine, int number, const Output& output, bool may_c
                     const std::function<void()>& on_interrupt) {
     const JobRecord record = engine.jobs.load(number);
     JobTeller teller(output, record.plan);
-    const int before_us = Interrupts::count();
     bool asked = false;
     const auto cancel_wanted = [&] {
         teller.tick();
-        const int count = Interrupts::count() - before_us;
+        // Those from before we came count as well: the job may have begun before we follow it.
+        const int count = Interrupts::count();
         if (count >= 2 || (count == 1 && !may_cancel)) throw LeftRunning{};
         if (count == 1 && !asked) {
             asked = true;

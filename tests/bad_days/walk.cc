@@ -177,8 +177,11 @@ void expect_truth(Walk& walk, const JobRecord& record) {
     for (const int id : walk.engine.store.ids("qemu-server")) {
         const std::string number = std::to_string(id);
         EXPECT_NE(list.output.find(number), std::string::npos) << list.output;
-        const Outcome show = walk.lodge({"show", number});
+        Outcome show = walk.lodge({"show", number});
         EXPECT_EQ(show.status, 0) << show.trouble;
+        // A QEMU in the middle of its memory answers a little late.
+        for (int i = 0; i < 20 && show.output.find("does not answer") != std::string::npos; ++i)
+            show = walk.lodge({"show", number});
         const bool running = show.output.find("running") != std::string::npos ||
                              show.output.find("paused") != std::string::npos ||
                              show.output.find("starting") != std::string::npos;
