@@ -234,6 +234,13 @@ ImageInfo check_foreign_image(const Host& host, const ImageSource& source) {
              "it "
              "is a plain copy of a disk, say that its format is raw",
              name, printable(info.format));
+    const int64_t length = source.is_part() ? source.length : found.st_size;
+    if (source.format.empty() && info.format == "raw" && S_ISREG(found.st_mode) &&
+        length % 512 != 0)
+        fail(Exit::refused,
+             "cannot import {}: it is no disk image: no known format, and no whole sectors of 512 "
+             "bytes",
+             name);
     if (!info.backing.empty())
         fail(Exit::refused,
              "cannot import {}: it is only the difference to another image ({}), which is not "

@@ -174,9 +174,10 @@ TEST_F(FolderTest, ImagesThatLeadToOtherFilesAreRefused) {
     scratch_.host.write(top + "/else.vmdk",
                         "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
                         "createType=\"monolithicFlat\"\n\nRW 2048 FLAT \"else/part.raw\" 0\n");
+    scratch_.host.write(top + "/notes.txt", "no disk at all");
     ASSERT_EQ(::mkfifo((top + "/fifo").c_str(), 0600), 0);
-    for (const std::string name :
-         {"backed.qcow2", "split.qcow2", "flat.vmdk", "else.vmdk", "fifo", "nothing"}) {
+    for (const std::string name : {"backed.qcow2", "split.qcow2", "flat.vmdk", "else.vmdk", "fifo",
+                                   "notes.txt", "nothing"}) {
         Plan plan;
         const std::string words =
             words_of_error([&] { local().plan_import(plan, 101, top + "/" + name, "", "qcow2"); });
