@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/command.h"
 #include "engine/units.h"
@@ -36,7 +37,7 @@ std::string left_words(const Progress& progress) {
     const double seconds =
         progress.unit == "s" ? rest : rest * progress.seconds / static_cast<double>(progress.done);
     if (seconds > 86400.0 * 99) return "";
-    return short_duration(static_cast<int64_t>(seconds + 0.5)) + " left";
+    return short_duration(std::llround(seconds)) + " left";
 }
 
 std::string bar(double part, int cells, bool blocks) {

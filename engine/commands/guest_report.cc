@@ -289,11 +289,9 @@ Report log_report(Engine& engine, const Values& words) {
     // A terminal's "back to the line's start" before a line feed says nothing in a log.
     last.erase(std::remove(last.begin(), last.end(), '\r'), last.end());
     if (!last.empty() && last.back() != '\n') last += '\n';
-    json value = json::array();
-    for (const std::string& line : split(last, '\n'))
-        value.push_back(line);
-    if (!value.empty() && value.back() == "") value.erase(value.size() - 1);
-    return {last, json_text(value)};
+    auto all = split(last, '\n');
+    if (!all.empty() && all.back().empty()) all.pop_back();
+    return {last, json_text(json(all))};
 }
 
 }  // namespace lodge

@@ -1,6 +1,7 @@
 #include <sys/inotify.h>
 
 #include <csignal>
+#include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -15,6 +16,14 @@ namespace lodge {
 using nlohmann::json;
 
 namespace {
+
+std::string clock_words(int64_t unix_seconds) {
+    const std::time_t time = unix_seconds;
+    std::tm parts{};
+    char text[16];
+    if (!localtime_r(&time, &parts)) return "";
+    return std::string(text, std::strftime(text, sizeof text, "%H:%M:%S", &parts));
+}
 
 // Watcher prints what changes among guests. The kernel tells it when to look: the folders of
 // configurations and of running guests change, or a guest's process ends. It asks QEMU nothing.
@@ -51,6 +60,7 @@ class Watcher {
         GuestState state = GuestState::stopped;
         pid_t pid = 0;
         std::string digest;
+        std::string last;  // what QEMU said last
         Loop::Source folder, end;
         Fd process;
     };
@@ -61,12 +71,24 @@ class Watcher {
                                           [this] { look_soon(); }));
     }
 
-    // What the state does not show is told as it is; the rest by looking.
+    // What a look cannot see, or would see too late, is told as it is heard; the rest by looking.
     void hear(int id, const std::string& what) {
         static const std::set<std::string> told = {"reset",          "powerdown", "died",
                                                    "guest_panicked", "watchdog",  "block_io_error"};
-        const auto known = known_.find(id);
-        if (known != known_.end() && told.contains(what)) tell(id, known->second.name, what, "");
+        const auto found = known_.find(id);
+        if (found == known_.end()) return look_soon();
+        Known& known = found->second;
+        if (what == "stop" && known.state == GuestState::running) {
+            known.state = GuestState::paused;
+            tell(id, known.name, "state", "paused");
+        } else if (what == "resume" && known.state == GuestState::paused) {
+            known.state = GuestState::running;
+            tell(id, known.name, "state", "running");
+        } else if (told.contains(what) && known.last != what) {
+            // QEMU says one reset several times.
+            tell(id, known.name, what, "");
+        }
+        known.last = what;
         look_soon();
     }
 
@@ -79,6 +101,12 @@ class Watcher {
             waiting_ = false;
             look(false);
         });
+    }
+
+    // A QEMU that is busy does not answer at once.
+    void look_later() {
+        using namespace std::chrono_literals;
+        later_ = loop_.after(1s, 500ms, [this] { look(false); });
     }
 
     void look(bool first) {
@@ -102,6 +130,7 @@ class Watcher {
         const Sighting sighting = guest.kind->look(engine_, guest);
         const std::string state(guest_state_word(sighting.state));
         const bool is_new = !known_.contains(guest.id);
+        if (!is_new && sighting.state == GuestState::unknown) return look_later();
         Known& known = known_[guest.id];
         const std::string digest = guest.config.digest();
         if (is_new)
@@ -143,7 +172,7 @@ class Watcher {
         } else {
             const std::string words =
                 what == "state" || what == "is" ? state : fmt::format("{} {}", what, state);
-            fmt::print("{}  {} ({})  {}\n", time_words(now), id, printable(name), trim(words));
+            fmt::print("{}  {} ({})  {}\n", clock_words(now), id, printable(name), trim(words));
         }
         std::fflush(stdout);
     }
@@ -153,7 +182,7 @@ class Watcher {
     Loop loop_;
     std::set<int> only_;
     std::map<int, Known> known_;
-    Loop::Source soon_;
+    Loop::Source soon_, later_;
     bool waiting_ = false;
 };
 
