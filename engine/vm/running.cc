@@ -192,9 +192,14 @@ void vm_clean(const Host& host, int id) {
     for (const std::string& name : host.list(folder))
         if (name.ends_with(".helper")) stop_vm_helper(host, id, name.substr(0, name.size() - 7));
     Cgroup(host, id).remove();
+    // Everyone who looks cleans: what another one removes in between is no trouble.
     std::error_code trouble;
-    std::filesystem::remove_all(folder, trouble);
-    if (trouble) fail_errno(trouble.value(), "cannot remove " + folder);
+    for (int round = 0; round < 3; ++round) {
+        std::filesystem::remove_all(folder, trouble);
+        if (trouble != std::errc::no_such_file_or_directory) break;
+    }
+    if (trouble && trouble != std::errc::no_such_file_or_directory)
+        fail_errno(trouble.value(), "cannot remove " + folder);
 }
 
 }  // namespace lodge

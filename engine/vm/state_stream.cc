@@ -121,18 +121,18 @@ void StateStream::run_until(Work& work, std::string_view wanted) {
         if (total > 0)
             work.progress(std::max<int64_t>(0, total - number_at(ram, "remaining")), total,
                           "bytes");
-        if (status == wanted) return;
         if (status == "failed" || status == "cancelled" || status == "cancelling")
             fail(Exit::failed, "QEMU could not write the guest's memory: {}",
                  why_words(text_at(said, "error-desc")));
-        if (status == "completed") return;
+        // Before the end is taken: what was called off goes on as if it had not been begun.
+        work.check();
+        if (status == wanted || status == "completed") return;
         // A guest that changes its memory faster than it is written is held still.
         if (!held_ && total > 0 && sent > total + total / 4) {
             work.say("the guest changes its memory faster than it can be written: it is held");
             qmp_.call("stop", {}, answer_limit);
             held_ = true;
         }
-        work.check();
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, milliseconds(250));
     }
