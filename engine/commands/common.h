@@ -40,6 +40,9 @@ int stop_all(Engine& engine, const Values& words);
 // guest_watch.cc
 int watch_guests(Engine& engine, const Values& words);
 
+// guest_new.cc: create, import; the --id of a new guest, else a free one
+std::vector<Command> creation_command_table();
+int id_for(Engine& engine, const Values& words);
 // agent.cc, adopt.cc
 std::vector<Command> agent_command_table();
 std::vector<Command> adopt_command_table();
