@@ -78,14 +78,17 @@ std::string cpu_text(Builder& builder) {
 
 }  // namespace
 
+int64_t bounded_count(int64_t count) {
+    return std::clamp<int64_t>(count, 1, 100000);
+}
+
 int max_cpus(const Config& config) {
     // `smp` is the old name of `sockets`.
     const int64_t sockets = config.current.has("sockets") || !config.current.has("smp")
                                 ? config.integer("sockets")
                                 : config.integer("smp");
-    const int64_t all =
-        std::max<int64_t>(1, sockets) * std::max<int64_t>(1, config.integer("cores"));
-    return static_cast<int>(std::min<int64_t>(all, 100000));
+    const int64_t all = bounded_count(sockets) * bounded_count(config.integer("cores"));
+    return static_cast<int>(bounded_count(all));
 }
 
 void add_cpu(Builder& builder) {
@@ -94,7 +97,7 @@ void add_cpu(Builder& builder) {
     builder.text("-cpu", cpu_text(builder));
     builder.begin("cores");
     const int most = max_cpus(config);
-    const int64_t cores = std::max<int64_t>(1, config.integer("cores"));
+    const int64_t cores = bounded_count(config.integer("cores"));
     int64_t now = most;
     if (config.current.has("vcpus")) {
         now = std::min<int64_t>(most, std::max<int64_t>(1, config.integer("vcpus")));

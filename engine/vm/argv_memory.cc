@@ -81,8 +81,12 @@ std::vector<Node> numa_nodes(Builder& builder, int64_t mib) {
         return nodes;
     }
     // No nodes named: one a socket.
-    const int64_t cores = std::max<int64_t>(1, config.integer("cores"));
+    const int64_t cores = bounded_count(config.integer("cores"));
     const int64_t sockets = max_cpus(config) / cores;
+    constexpr int64_t most_nodes = 128;  // MAX_NODES of QEMU's include/sysemu/numa.h
+    if (sockets > most_nodes)
+        fail(Exit::usage, "guest {} cannot start: numa with {} sockets, and QEMU has {} nodes",
+             builder.id, sockets, most_nodes);
     for (int64_t i = 0; i < sockets; ++i) {
         Node node;
         node.cpus = fmt::format("{}-{}", i * cores, (i + 1) * cores - 1);

@@ -153,5 +153,7 @@ bool has_screen(const Builder& builder);
 int64_t memory_mib(const Config& config);
 bool has_numa_nodes(const Config& config);
 int max_cpus(const Config& config);
+// A count of processors, kept within 1 … 100000 so that reckoning with it can't overflow.
+int64_t bounded_count(int64_t count);
 
 }  // namespace lodge::argv
