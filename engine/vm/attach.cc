@@ -338,7 +338,16 @@ int Attachment::run() {
     for (;;) {
         if (stay_ && !term_) listen_to_person();
         if (!wait_for_start()) break;
-        one_run();
+        try {
+            one_run();
+        } catch (const Error&) {
+            // A guest that ends while we attach takes its sockets along.
+            const auto process = vm_process(engine_.host, guest_.id);
+            const Fd pidfd = process ? open_process(engine_.host, *process) : Fd();
+            if (pidfd && !wait_end(pidfd, std::chrono::seconds(1))) throw;
+            console_.reset();
+            over_ = Over::guest_ended;
+        }
         silence_.cancel();
         if (over_ != Over::guest_ended) {
             if (over_ != Over::no) break;
