@@ -1,12 +1,14 @@
 // Measures what Lodge does for a living beside what people use today, in one run on this machine:
 // JSON lines on the first argument's file, a readable table on standard output.
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
 #include "bench/guests.h"
 #include "bench/measure.h"
 #include "bench/peers.h"
+#include "bench/screen.h"
 #include "engine/error.h"
 #include "engine/units.h"
 
@@ -116,22 +118,57 @@ void measure_growth(Bench& bench) {
     bench.scratch.remove(first, made);
 }
 
+// The full screen beside programs that people leave open in a terminal.
+void measure_screen(Bench& bench) {
+    constexpr int first = 3000, running = 10;
+    const std::vector<std::string> screen = {bench.lodge};
+    int made = 0;
+    const auto add = [&](std::vector<Row> rows) {
+        bench.rows.insert(bench.rows.end(), rows.begin(), rows.end());
+    };
+    bench.scratch.add(first, running);
+    made = running;
+    add(screen_at_rest("screen, no guest runs, idle", screen, "0 bytes, <= 0.2 wakeups/s", {}));
+    for (int i = 0; i < running; ++i)
+        time_program(bench.words({"guest", "start", std::to_string(first + i), "--quiet"}));
+    add(screen_at_rest("screen, 10 guests run, idle", screen,
+                       "<= 0.5 ms CPU/s, <= 1 wakeup/s, <= 200 bytes/s, <= 8 MiB", screen_peers()));
+    for (int i = 0; i < running; ++i)
+        time_program(bench.words({"guest", "stop", std::to_string(first + i), "--quiet", "--yes"}));
+    for (const int count : {10, 100, 1000}) {
+        bench.scratch.add(first + made, count - made);
+        made = count;
+        add(screen_start(fmt::format("screen, start to first frame, {} guests", count), screen,
+                         count == 100 ? "<= 10 ms" : "",
+                         count == 100 ? screen_peers() : std::vector<ScreenPeer>{}));
+        add(screen_keys(fmt::format("screen, key to cells, {} guests", count), screen,
+                        count == 1000 ? "<= 1 ms median, <= 5 ms worst" : "",
+                        count == 1000 ? screen_peers() : std::vector<ScreenPeer>{}));
+    }
+    bench.scratch.remove(first, made);
+}
+
 }  // namespace
 }  // namespace lodge::bench
 
 int main(int argc, char** argv) {
     using namespace lodge;
-    if (argc != 3) {
-        std::cerr << "usage: lodge_bench LODGE RESULTS.jsonl\n";
+    if (argc < 3) {
+        std::cerr << "usage: lodge_bench LODGE RESULTS.jsonl [start|list|growth|screen]...\n";
         return static_cast<int>(Exit::usage);
     }
     try {
         bench::Bench bench;
         bench.lodge = argv[1];
         bench.peer = bench::Libvirt::available(bench.peer_why_not);
-        measure_start(bench);
-        measure_list(bench);
-        measure_growth(bench);
+        const std::vector<std::string> wanted(argv + 3, argv + argc);
+        const auto wants = [&](std::string_view part) {
+            return wanted.empty() || std::find(wanted.begin(), wanted.end(), part) != wanted.end();
+        };
+        if (wants("start")) bench::measure_start(bench);
+        if (wants("list")) bench::measure_list(bench);
+        if (wants("growth")) bench::measure_growth(bench);
+        if (wants("screen")) bench::measure_screen(bench);
         std::ofstream results(argv[2]);
         for (const bench::Row& row : bench.rows)
             results << json_line(row) << "\n";

@@ -40,9 +40,10 @@ double time_program(const std::vector<std::string>& argv) {
 std::string json_line(const Row& row) {
     nlohmann::json line = {{"what", row.what}, {"who", row.who}, {"runs", row.figures.count()}};
     if (!row.figures.empty()) {
-        line["median_ms"] = row.figures.median();
-        line["min_ms"] = row.figures.least();
-        line["max_ms"] = row.figures.most();
+        line["unit"] = row.unit;
+        line["median"] = row.figures.median();
+        line["min"] = row.figures.least();
+        line["max"] = row.figures.most();
     }
     if (!row.budget.empty()) line["budget"] = row.budget;
     if (!row.note.empty()) line["note"] = row.note;
@@ -51,8 +52,8 @@ std::string json_line(const Row& row) {
 
 std::string table(const std::vector<Row>& rows) {
     std::string text =
-        fmt::format("{:<44} {:<12} {:>9} {:>9} {:>9} {:>4}  {:>7}  {}\n", "what", "who",
-                    "median ms", "min", "max", "runs", "ratio", "budget, note");
+        fmt::format("{:<44} {:<12} {:>9} {:>9} {:>9} {:>4}  {:>7}  {}\n", "what", "who", "median",
+                    "min", "max", "runs", "ratio", "unit; budget, note");
     std::string what;
     double first = 0;
     for (const Row& row : rows) {
@@ -65,10 +66,11 @@ std::string table(const std::vector<Row>& rows) {
         const double median = row.figures.median();
         if (!same) first = median;
         const std::string ratio = same && first > 0 ? fmt::format("{:.1f}x", median / first) : "";
-        text += fmt::format("{:<44} {:<12} {:>9.2f} {:>9.2f} {:>9.2f} {:>4}  {:>7}  {}{}{}\n",
+        text += fmt::format("{:<44} {:<12} {:>9.2f} {:>9.2f} {:>9.2f} {:>4}  {:>7}  {}{}{}{}{}\n",
                             same ? "" : row.what, row.who, median, row.figures.least(),
-                            row.figures.most(), row.figures.count(), ratio, row.budget,
-                            row.budget.empty() || row.note.empty() ? "" : "; ", row.note);
+                            row.figures.most(), row.figures.count(), ratio, row.unit,
+                            row.budget.empty() ? "" : "; ", row.budget,
+                            row.note.empty() ? "" : "; ", row.note);
     }
     return text;
 }

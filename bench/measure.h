@@ -6,10 +6,10 @@
 
 namespace lodge::bench {
 
-// Figures is a set of repeated measurements of one thing, in milliseconds.
+// Figures is a set of repeated measurements of one thing, in milliseconds unless a Row says else.
 class Figures {
   public:
-    void add(double milliseconds) { values_.push_back(milliseconds); }
+    void add(double value) { values_.push_back(value); }
     bool empty() const { return values_.empty(); }
     size_t count() const { return values_.size(); }
     double median() const;
@@ -29,11 +29,12 @@ double time_program(const std::vector<std::string>& argv);
 
 // One row of the result: what was measured, of what, beside what.
 struct Row {
-    std::string what;    // "start until running, beyond QEMU itself"
-    std::string who;     // "lodge", "virsh"
-    Figures figures;     // milliseconds
+    std::string what;  // "start until running, beyond QEMU itself"
+    std::string who;   // "lodge", "virsh"
+    Figures figures;
     std::string budget;  // "<= 15 ms", "" when it is the peer
     std::string note;
+    std::string unit = "ms";
 };
 
 // A JSON line, and the readable table of all rows with ratios to the first row of the same `what`.

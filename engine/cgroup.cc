@@ -149,13 +149,18 @@ std::string Cgroup::prepare(const CpuShare& share) {
     }
     write_limits(share);
     prepared_ = true;
-    return folder_ + "/cgroup.procs";
+    // Version 2 has no "tasks": there a process goes from group to group as a whole.
+    return way_ == Way::version1 ? folder_ + "/tasks" : "";
 }
 
 void Cgroup::enter(const std::vector<pid_t>& pids, const CpuShare& share) {
     if (way_ != Way::systemd) {
+        if (!prepared_) return;
+        const std::string inside = host_.read(folder_ + "/cgroup.procs").value_or("");
         for (const pid_t pid : pids)
-            if (prepared_ && !put("cgroup.procs", std::to_string(pid))) note(share, why_none_);
+            if (!has_word(inside, std::to_string(pid), '\n') &&
+                !put("cgroup.procs", std::to_string(pid)))
+                note(share, why_none_);
         return;
     }
     try {

@@ -34,13 +34,14 @@ class Cgroup {
     Cgroup(const Cgroup&) = delete;
     Cgroup& operator=(const Cgroup&) = delete;
 
-    // Makes the group with its limits. Returns its "cgroup.procs" file; "" for none (a systemd
-    // scope is made by enter()). What cannot be done is a note, not an Error: a guest without its
-    // limits is better than none, as long as it says so.
+    // Makes the group with its limits. Returns the file by which a process enters it before it
+    // becomes a program (Program::enter_group); "" where only enter() can do it. What cannot be
+    // done is a note, not an Error: a guest without its limits is better than none, as long as it
+    // says so.
     std::string prepare(const CpuShare& share);
-    // Moves processes that were just started into the group prepare() made, or asks systemd for the
-    // scope around them without waiting. After their start, not before: the kernel takes about 10
-    // ms to move a process, which then pass while it works.
+    // Moves those that are not in the group yet, or asks systemd for the scope around them without
+    // waiting. To move another process the kernel waits for all processors to pass a quiet state
+    // (10 ms and more, cgroup_threadgroup_rwsem); a process of one thread enters by itself at once.
     void enter(const std::vector<pid_t>& pids, const CpuShare& share);
     // systemd: waits until the scope stands.
     void finish_entering();

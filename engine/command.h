@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/plan.h"
+#include "engine/text.h"
 #include "engine/values.h"
 
 namespace lodge {
@@ -98,10 +99,6 @@ std::span<const Command> demo_commands();      // engine/commands/demo.cc
 const Command* find_command(std::span<const std::span<const Command>> tables,
                             std::span<const std::string> words, size_t& taken);
 
-// Cells that the text takes on a terminal, for text that printable() has made safe.
-int text_width(std::string_view text);
-// The text cut to at most `width` cells; "~" at its end says that something is missing.
-std::string fit_text(std::string_view text, int width);
 // Aligned columns for people: header and rows, "-" prefixed titles are right-aligned ("-CPU").
 std::string format_table(const std::vector<std::string>& titles,
                          const std::vector<std::vector<std::string>>& rows);

@@ -11,6 +11,8 @@
 
 namespace lodge {
 
+class State;
+
 // Engine is everything a command works with, joined in main and handed down.
 struct Engine {
     Engine(Host& h, const Actions& a, std::span<const GuestKind* const> k)
@@ -22,6 +24,9 @@ struct Engine {
     Store store;
     Jobs jobs;
     Storages storages;
+    // Who looks at the guests all the time, while someone does: what a command says of itself for
+    // each picture is answered from there, without asking a guest or reading a file.
+    const State* seen = nullptr;
 };
 
 // engine/kinds.cc: one line a kind.

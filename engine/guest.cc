@@ -161,8 +161,8 @@ std::vector<Guest> list_guests(Engine& engine) {
 
 Guest load_guest(Engine& engine, int id) {
     for (const GuestKind* kind : engine.kinds) {
-        const auto ids = engine.store.ids(kind->folder());
-        if (std::binary_search(ids.begin(), ids.end(), id)) return read_guest(engine, *kind, id);
+        if (engine.host.exists(engine.store.path(kind->folder(), id)))
+            return read_guest(engine, *kind, id);
     }
     if (auto guest = orphan(engine, id)) return std::move(*guest);
     fail(Exit::not_found, "there is no guest {}; lodge guest list shows them", id);

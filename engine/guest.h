@@ -8,6 +8,7 @@
 
 #include "engine/config.h"
 #include "engine/plan.h"
+#include "engine/process.h"
 #include "engine/values.h"
 
 namespace lodge {
@@ -40,6 +41,30 @@ struct Sighting {
     std::vector<std::string> notes;  // "pending changes", "lock: backup", "left by job 7", …
 };
 
+// Following is how guests of a kind are looked at again and again (engine/state/) without asking
+// them each time: by a process that lives as long as the guest, and by what its program said last.
+class Following {
+  public:
+    virtual ~Following() = default;
+    // The guest's process; nullopt when it does not run.
+    virtual std::optional<ProcessId> process(const Host& host, int id) const = 0;
+    // Said is what the guest's program said last of how it is.
+    struct Said {
+        bool asked = false;  // it had the time to answer
+        std::string status;  // in its own word; "" when it did not
+        int job = 0;         // the job that is at work on the guest, 0 for none
+    };
+    // GuestKind::look() for what is known of the guest, without the process's figures.
+    virtual Sighting sighting(Engine& engine, const Guest& guest,
+                              const std::optional<ProcessId>& process, const Said& said) const = 0;
+    // Where a running guest is asked: the sockets of its QMP monitor and of its guest agent, "" for
+    // none.
+    virtual std::string monitor(const Host&, const Guest&) const { return {}; }
+    virtual std::string agent(const Host&, const Guest&) const { return {}; }
+    // The hardware addresses of its network cards.
+    virtual std::vector<std::string> macs(const Guest&) const { return {}; }
+};
+
 // GuestKind is a kind of guest: what a virtual machine or a container can do. Each returns the plan
 // that would do it; the default answer is an Error(Exit::refused) in words.
 //
@@ -67,6 +92,8 @@ class GuestKind {
     virtual std::string_view folder() const = 0;  // "qemu-server", "lxc"
     virtual const Schema& schema() const = 0;
     virtual Sighting look(Engine& engine, const Guest& guest) const = 0;
+    // nullptr: look() each time.
+    virtual const Following* following() const { return nullptr; }
 
     virtual Plan create(Engine& engine, int id, const Values& words) const;
     virtual Plan start(Engine& engine, const Guest& guest, const Values& words) const;

@@ -4,13 +4,11 @@
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -19,95 +17,6 @@
 #include "engine/units.h"
 
 namespace lodge {
-namespace {
-
-// Set by the signals that ask a job to stop. A signal handler can reach nothing else.
-volatile std::sig_atomic_t stop_asked = 0;
-
-void ask_to_stop(int) {
-    stop_asked = 1;
-}
-
-// The locks of a plan's guests, taken in the order of their ids so that two jobs never wait for
-// each other.
-std::vector<FileLock> lock_guests(Engine& engine, const Plan& plan, int own_number) {
-    std::vector<int> guests = plan.guests;
-    std::sort(guests.begin(), guests.end());
-    std::vector<FileLock> locks;
-    const std::string folder = engine.host.run_folder() + "/lock";
-    if (!guests.empty()) engine.host.make_folder(folder);
-    for (const int guest : guests) {
-        try {
-            locks.emplace_back(folder + "/" + std::to_string(guest), "", std::chrono::seconds(0));
-        } catch (const Error& trouble) {
-            if (trouble.exit() != Exit::busy) throw;
-            const auto other = engine.jobs.of_guest(guest, own_number);
-            if (other && other->state == JobState::running)
-                fail(Exit::busy,
-                     "cannot {}: job {} is at work on guest {} ({}); lodge job follow {}",
-                     plan.title, other->number, guest, other->plan.title, other->number);
-            fail(Exit::busy, "cannot {}: another Lodge is at work on guest {}", plan.title, guest);
-        }
-    }
-    return locks;
-}
-
-// The work of a job's process: what happens goes into the job's events file.
-class JobWork : public Work {
-  public:
-    JobWork(Engine& engine, JobLog& log) : engine_(engine), log_(log) {}
-    Engine& engine() override { return engine_; }
-    void say(const std::string& line) override { log_.say(line); }
-    void progress(int64_t done, int64_t total, std::string_view unit) override {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < std::chrono::milliseconds(200) && done != total) return;
-        last_ = now;
-        log_.progress(done, total, unit);
-    }
-    bool going() override { return stop_asked == 0; }
-    JobLog& log() { return log_; }
-
-  private:
-    Engine& engine_;
-    JobLog& log_;
-    std::chrono::steady_clock::time_point last_{};
-};
-
-// Tests end a job's process at a given event ("3:begin") to see what a crash leaves.
-void die_if_asked(size_t step, std::string_view event) {
-    static const char* const wanted = std::getenv("LODGE_TEST_DIE_AT");
-    if (wanted && fmt::format("{}:{}", step, event) == wanted) ::raise(SIGKILL);
-}
-
-void note_step(void* with, size_t step, std::string_view event) {
-    static_cast<JobLog*>(with)->step(step, event);
-    die_if_asked(step, event);
-}
-
-// A job's process has no terminal and keeps nothing of whoever started it open.
-void leave_surroundings(const std::string& folder, int keep) {
-    ::setsid();
-    const Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    const Fd output(
-        ::open((folder + "/output").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-    ::dup2(nothing.get(), 0);
-    ::dup2(output ? output.get() : nothing.get(), 1);
-    ::dup2(output ? output.get() : nothing.get(), 2);
-    if (keep > 3) ::syscall(SYS_close_range, 3u, static_cast<unsigned>(keep - 1), 0u);
-    ::syscall(SYS_close_range, static_cast<unsigned>(keep + 1), ~0u, 0u);
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (const int signal : {SIGHUP, SIGPIPE, SIGTSTP, SIGTTOU, SIGTTIN, SIGWINCH})
-        std::signal(signal, SIG_IGN);
-    struct sigaction stop {};
-    stop.sa_handler = ask_to_stop;
-    ::sigaction(SIGINT, &stop, nullptr);
-    ::sigaction(SIGTERM, &stop, nullptr);
-    std::signal(SIGCHLD, SIG_DFL);
-}
-
-}  // namespace
 
 std::string_view job_state_word(JobState state) {
     switch (state) {
@@ -149,103 +58,23 @@ int Jobs::make_folder() const {
     }
 }
 
-int Jobs::start(Engine& engine, const Plan& plan) {
-    prune(200);
-    const int number = make_folder();
-    try {
-        // Until the job's own process has said who it is, we stand for it.
-        if (const auto self = identify(host_, ::getpid()))
-            host_.write_volatile(folder(number) + "/pid", self->print());
-        host_.write_volatile(folder(number) + "/plan.json", plan_to_json(plan), 0640);
-    } catch (const Error&) {
-        std::error_code ignored;  // nothing of it has begun: no folder that looks like a job
-        std::filesystem::remove_all(folder(number), ignored);
-        throw;
-    }
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) fail_errno(errno, "cannot make a pipe");
-    Fd listen(ends[0]), ready(ends[1]);
-    const pid_t middle = ::fork();
-    if (middle < 0) fail_errno(errno, "cannot start a job");
-    if (middle == 0) {
-        // Twice, so that the job is nobody's child who would have to wait for it.
-        const pid_t job = ::fork();
-        if (job != 0) ::_exit(job < 0 ? 1 : 0);
-        run_as_job(engine, plan, number, ready.get());
-    }
-    ready.reset();
-    while (::waitpid(middle, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    char said = 0;
-    ssize_t got = 0;
-    while ((got = ::read(listen.get(), &said, 1)) < 0 && errno == EINTR) {
-    }
-    if (got != 1) fail(Exit::failed, "cannot start job {} ({})", number, plan.title);
-    return number;
+namespace {
+
+Fd watch_file(const std::string& path) {
+    Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!watch) fail_errno(errno, "cannot follow the job");
+    if (::inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY) < 0 && errno != ENOENT)
+        fail_errno(errno, "cannot follow " + path);
+    return watch;
 }
 
-void Jobs::run_as_job(Engine& engine, const Plan& plan, int number, int ready) {
-    int code = 1;
-    try {
-        leave_surroundings(folder(number), ready);
-        if (const auto self = identify(host_, ::getpid()))
-            host_.write_volatile(folder(number) + "/pid", self->print());
-        JobLog log(folder(number) + "/events", host_);
-        if (::write(ready, "1", 1) != 1) ::_exit(1);
-        ::close(ready);
-        try {
-            const auto locks = lock_guests(engine, plan, number);
-            JobWork work(engine, log);
-            carry_out(plan, actions_, work, note_step, &log);
-            log.end(JobState::done, Exit::ok, "");
-            code = 0;
-        } catch (const Error& trouble) {
-            const bool cancelled = trouble.exit() == Exit::cancelled;
-            log.end(cancelled ? JobState::cancelled : JobState::failed, trouble.exit(),
-                    trouble.what());
-        } catch (const std::exception& trouble) {
-            log.end(JobState::failed, Exit::failed, trouble.what());
-        }
-    } catch (const std::exception& trouble) {
-        // Not even the events file could be written: the output file is all that is left.
-        fmt::print(stderr, "job {}: {}\n", number, trouble.what());
-    }
-    ::_exit(code);
-}
-
-void Jobs::run_here(Engine& engine, const Plan& plan,
-                    const std::function<void(const JobEvent&)>& tell) {
-    class Here : public Work {
-      public:
-        Here(Engine& engine, const std::function<void(const JobEvent&)>& tell)
-            : engine_(engine), tell_(tell) {}
-        Engine& engine() override { return engine_; }
-        void say(const std::string& line) override {
-            if (tell_) tell_({JobEvent::Kind::say, line, 0, 0, ""});
-        }
-        void progress(int64_t done, int64_t total, std::string_view unit) override {
-            if (tell_) tell_({JobEvent::Kind::progress, "", done, total, std::string(unit)});
-        }
-        bool going() override { return true; }
-
-      private:
-        Engine& engine_;
-        const std::function<void(const JobEvent&)>& tell_;
-    };
-    const auto locks = lock_guests(engine, plan, 0);
-    Here work(engine, tell);
-    carry_out(
-        plan, actions_, work, [](void*, size_t, std::string_view) {}, nullptr);
-}
+}  // namespace
 
 JobRecord Jobs::follow(int number, const std::function<void(const JobEvent&)>& tell,
                        const std::function<bool()>& cancel_wanted) {
     JobRecord record = load(number);
-    const Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-    if (!watch) fail_errno(errno, "cannot follow the job");
     const std::string events = folder(number) + "/events";
-    if (::inotify_add_watch(watch.get(), events.c_str(), IN_MODIFY) < 0 && errno != ENOENT)
-        fail_errno(errno, "cannot follow " + events);
+    Fd watch = number == bell_of_ && bell_ ? std::move(bell_) : watch_file(events);
     JobReader reader(events);
     Fd process;
     if (record.process) process = open_process(host_, *record.process);
@@ -260,8 +89,10 @@ JobRecord Jobs::follow(int number, const std::function<void(const JobEvent&)>& t
         // A signal between the question and the wait would be missed for this long at most.
         ::poll(polls, 2, cancel_wanted ? 250 : 5000);
         char buffer[4096];
-        while (::read(watch.get(), buffer, sizeof buffer) > 0) {
+        ssize_t got = 1;
+        while (watch && (got = ::read(watch.get(), buffer, sizeof buffer)) > 0) {
         }
+        if (got == 0) watch.reset();  // the bell's other end is gone, and soon the process
         // Asked on after it said yes: it may throw to leave the job alone.
         if (cancel_wanted && cancel_wanted() && !asked) {
             asked = true;
@@ -367,8 +198,11 @@ Plan Jobs::clean(int number) const {
     for (size_t i = 0; i < (record.undoing ? done : begun); ++i)
         if (steps[i].no_way_back) kept = i + 1;
     if (kept > 0 && !record.undoing) {
-        for (size_t i = done; i < steps.size(); ++i)
-            plan.step("finish: " + steps[i].why, steps[i].action);
+        for (size_t i = done; i < steps.size(); ++i) {
+            Action action = steps[i].action;
+            action.on.set({"again", true});
+            plan.step("finish: " + steps[i].why, std::move(action));
+        }
         plan.afterwards = fmt::format("what job {} had begun is finished", number);
     } else {
         for (size_t i = begun; i-- > kept;)
@@ -384,13 +218,17 @@ void Jobs::mark_cleaned(int number) const {
     JobLog(folder(number) + "/events", host_).end(JobState::cleaned, Exit::failed, "");
 }
 
+std::vector<int> Jobs::prunable(size_t keep) const {
+    auto old = numbers();
+    old.resize(old.size() - std::min(keep, old.size()));
+    std::erase_if(old, [this](int number) { return unfinished(number).has_value(); });
+    return old;
+}
+
 void Jobs::prune(size_t keep) const {
-    const auto all = numbers();
-    if (all.size() <= keep) return;
-    for (size_t i = 0; i < all.size() - keep; ++i) {
-        if (unfinished(all[i])) continue;
+    for (const int number : prunable(keep)) {
         std::error_code trouble;
-        std::filesystem::remove_all(folder(all[i]), trouble);
+        std::filesystem::remove_all(folder(number), trouble);
     }
 }
 

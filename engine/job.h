@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/fd.h"
 #include "engine/plan.h"
 #include "engine/process.h"
 
@@ -69,7 +70,8 @@ class Jobs {
     std::vector<JobRecord> list() const;  // newest first
     void cancel(int number) const;        // asks it to stop and undo; throws when not running
     // The undo of what an interrupted job has begun, or, past a step without a way back, the rest
-    // of it; the last step marks the job as cleaned. Throws when there is nothing to clean.
+    // of it, each step with `again`; the last step marks the job as cleaned. Throws when there is
+    // nothing to clean.
     Plan clean(int number) const;
     void mark_cleaned(int number) const;
     // The unfinished job that works on a guest now, or the interrupted one whose leftovers are
@@ -77,16 +79,22 @@ class Jobs {
     std::optional<JobRecord> of_guest(int guest, int except = 0) const;
     // The job when it has not ended (it runs, or was interrupted); cheap for those that have.
     std::optional<JobRecord> unfinished(int number) const;
-    void prune(size_t keep) const;  // removes the oldest ended jobs
+    std::vector<int> prunable(size_t keep) const;  // the oldest ended jobs but for `keep` newest
+    void prune(size_t keep) const;                 // removes those
+
+    std::string folder(int number) const;
 
   private:
-    std::string folder(int number) const;
     std::optional<JobRecord> load_leniently(int number) const;
     int make_folder() const;
     [[noreturn]] void run_as_job(Engine& engine, const Plan& plan, int number, int ready);
 
     const Host& host_;
     const Actions& actions_;
+    // Rung by the job that was started last at each event. inotify does the same for any job, but
+    // to close it the kernel waits 5 to 12 ms (SRCU), which each command would pay.
+    int bell_of_ = 0;
+    Fd bell_;
 };
 
 // The verbs of jobs: "job-cleaned" number.

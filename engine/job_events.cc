@@ -65,7 +65,8 @@ std::optional<JobEvent> take(const json& event, JobRecord& record) {
 
 }  // namespace
 
-JobLog::JobLog(const std::string& path, const Host& host) : host_(host) {
+JobLog::JobLog(const std::string& path, const Host& host, Fd bell)
+    : bell_(std::move(bell)), host_(host) {
     fd_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
     if (!fd_) fail_errno(errno, "cannot write " + path);
 }
@@ -76,6 +77,8 @@ void JobLog::line(const std::string& text) {
     const std::string whole = text + "\n";
     while (::write(fd_.get(), whole.data(), whole.size()) < 0 && errno == EINTR) {
     }
+    // Who does not listen any more, or has not heard the last ones yet, needs no other.
+    if (bell_ && ::write(bell_.get(), "1", 1) < 0 && errno == EPIPE) bell_.reset();
 }
 
 void JobLog::step(size_t index, std::string_view event) {

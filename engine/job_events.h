@@ -15,15 +15,16 @@ class Host;
 // never sees half a line and a crash loses at most what was not said yet.
 class JobLog {
   public:
-    JobLog(const std::string& path, const Host& host);  // throws Error
-    void step(size_t index, std::string_view event);    // begin, done, undo, undone
+    // `bell` hears a byte at each event, when it is one. Throws Error.
+    JobLog(const std::string& path, const Host& host, Fd bell = {});
+    void step(size_t index, std::string_view event);  // begin, done, undo, undone
     void say(std::string_view line);
     void progress(int64_t done, int64_t total, std::string_view unit);
     void end(JobState state, Exit exit, std::string_view error);
 
   private:
     void line(const std::string& text);
-    Fd fd_;
+    Fd fd_, bell_;
     const Host& host_;
     size_t said_ = 0;
 };

@@ -42,7 +42,6 @@ struct Prepared {
     std::vector<char*> argv;
     std::vector<std::string> environment_text;
     std::vector<char*> environment;
-    std::vector<std::string> cgroups;
 
     explicit Prepared(const Program& program) {
         for (const std::string& word : program.argv)
@@ -61,16 +60,15 @@ struct Prepared {
         for (std::string& text : environment_text)
             environment.push_back(text.data());
         environment.push_back(nullptr);
-        if (!program.enter_cgroup_procs.empty()) cgroups = split(program.enter_cgroup_procs, ':');
     }
 };
 
-bool join_cgroup(const char* procs) {
-    const int fd = ::open(procs, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    const bool joined = ::write(fd, "0", 1) == 1;
+// 0 is who writes. One that could not enter is moved by Cgroup::enter(), or named by it.
+void enter_group(const char* file) {
+    const int fd = ::open(file, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)!::write(fd, "0", 1);
     ::close(fd);
-    return joined;
 }
 
 // Moves the descriptors to the numbers the program expects, in two rounds so that none is
@@ -119,8 +117,7 @@ void become_program(const Program& program, const Prepared& prepared, pid_t pare
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (::getppid() != parent) ::_exit(127);
     }
-    for (const std::string& procs : prepared.cgroups)
-        if (!join_cgroup(procs.c_str())) return;
+    if (!program.enter_group.empty()) enter_group(program.enter_group.c_str());
     if (!program.folder.empty() && ::chdir(program.folder.c_str()) != 0) return;
     if (!place_descriptors(program)) return;
     if (!keep_to(program.processors)) return;

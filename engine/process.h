@@ -33,8 +33,8 @@ struct Program {
     std::optional<User> user;        // become this user before the program runs
     bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS
     bool outlives_us = false;        // own session; else it is killed when we die (PDEATHSIG)
-    std::string enter_cgroup_procs;  // "cgroup.procs" files to join, separated by ':'; "" none
-    std::vector<int> processors;     // it may run on these only; empty: on all that we may
+    std::string enter_group;  // a file of Cgroup::prepare() to enter by; whether it worked it says
+    std::vector<int> processors;  // it may run on these only; empty: on all that we may
     // Called by us when the process exists but is not the program yet, so that whoever looks after
     // it can be told first: when we die in it or it throws, the process ends without a trace.
     std::function<void(pid_t)> before_run;

@@ -1,140 +1,110 @@
 #include "engine/state.h"
 
-#include <sys/stat.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <set>
 
 #include "engine/engine.h"
-#include "engine/error.h"
-#include "engine/units.h"
+#include "engine/state/machine_eyes.h"
+#include "engine/state/print.h"
 
 namespace lodge {
-namespace {
 
-// The number after "Name:" in /proc/meminfo, in bytes; 0 when there is none (proc(5)).
-int64_t memory_line(std::string_view text, std::string_view name) {
-    const auto at = text.find(name);
-    if (at == std::string_view::npos) return 0;
-    std::string_view rest = text.substr(at + name.size());
-    rest = rest.substr(0, rest.find('\n'));
-    rest = trim(rest.substr(0, rest.find("kB")));
-    return parse_integer(rest).value_or(0) * 1024;
+using namespace std::chrono_literals;
+
+State::State(Engine& engine) : State(std::make_unique<MachineEyes>(engine), &engine) {}
+
+State::State(std::unique_ptr<Eyes> eyes) : State(std::move(eyes), nullptr) {}
+
+State::State(std::unique_ptr<Eyes> eyes, Engine* engine)
+    : eyes_(std::move(eyes)), engine_(engine) {}
+
+State::~State() {
+    stop_looking();
 }
 
-// Unfinished jobs are looked for among this many of the newest.
-constexpr size_t jobs_looked_at = 50;
-
-}  // namespace
+void State::note(Part part, uint64_t print) {
+    const auto at = static_cast<size_t>(part);
+    if (prints_[at] == print) return;
+    prints_[at] = print;
+    ++generations_[at];
+    ++generation_;
+}
 
 void State::look() {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = last_.time_since_epoch().count() == 0
-                               ? 0.0
-                               : std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    look_at_guests(seconds);
-    look_at_jobs();
-    look_at_host();
-}
-
-std::shared_ptr<const Guest> State::known(const GuestKind& kind, int id) {
-    const std::string path = engine_.store.path(kind.folder(), id);
-    struct stat found {};
-    if (::stat(path.c_str(), &found) != 0) return nullptr;  // removed since it was listed
-    const Stamp stamp{found.st_ino,
-                      int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec,
-                      found.st_size};
-    Known& entry = known_[id];
-    if (entry.guest && entry.stamp == stamp && entry.guest->kind == &kind) return entry.guest;
-    entry.guest = std::make_shared<const Guest>(read_guest_leniently(engine_, kind, id));
-    entry.stamp = stamp;
-    return entry.guest;
-}
-
-void State::look_at_guests(double seconds) {
-    std::map<int, double> before;
-    for (const GuestView& view : guests_)
-        before[view.guest->id] = view.sighting.cpu_seconds;
-    std::vector<GuestView> seen;
-    for (const GuestKind* kind : engine_.kinds) {
-        for (const int id : engine_.store.ids(kind->folder())) {
-            auto guest = known(*kind, id);
-            if (!guest) continue;
-            GuestView view{guest, kind->look(engine_, *guest), 0};
-            const auto old = before.find(id);
-            const double used = view.sighting.cpu_seconds;
-            // A restarted guest begins at zero: no rate until the next look.
-            if (seconds > 0 && old != before.end() && used >= old->second)
-                view.cpu = (used - old->second) / seconds;
-            seen.push_back(std::move(view));
-        }
-    }
-    std::sort(seen.begin(), seen.end(),
-              [](const GuestView& a, const GuestView& b) { return a.guest->id < b.guest->id; });
-    guests_ = std::move(seen);
-    std::set<int> present;
-    for (const GuestView& view : guests_)
-        present.insert(view.guest->id);
-    std::erase_if(known_, [&](const auto& entry) { return !present.contains(entry.first); });
-}
-
-void State::look_at_jobs() {
-    jobs_.clear();
-    const auto numbers = engine_.jobs.numbers();
-    size_t looked = 0;
-    for (auto number = numbers.rbegin(); number != numbers.rend() && looked < jobs_looked_at;
-         ++number, ++looked) {
-        if (auto record = engine_.jobs.unfinished(*number)) jobs_.push_back(std::move(*record));
-    }
+    eyes_->look(seen_, showing_);
+    note(Part::guests, print_of(seen_.guests));
+    note(Part::host, print_of_host(seen_));
+    note(Part::jobs, print_of_jobs(seen_));
 }
 
 void State::look_at_host() {
-    const Host& machine = engine_.host;
-    if (host_.name.empty()) {
-        utsname names{};
-        ::uname(&names);
-        host_.name = names.nodename;
-        host_.kernel = names.release;
-        host_.cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-    }
-    const std::string memory = machine.read(machine.system("/proc/meminfo")).value_or("");
-    host_.memory_total = memory_line(memory, "MemTotal:");
-    host_.memory_used = host_.memory_total - memory_line(memory, "MemAvailable:");
-
-    // First line of /proc/stat: "cpu  user nice system idle iowait …" in clock ticks (proc(5)).
-    const std::string stat = machine.read(machine.system("/proc/stat")).value_or("");
-    uint64_t all = 0, idle = 0;
-    size_t field = 0;
-    for (const std::string& word : split(stat.substr(0, stat.find('\n')), ' ')) {
-        const auto ticks = parse_integer(word);
-        if (!ticks) continue;
-        // guest time (fields 8 and 9) is in user and nice already
-        if (field < 8) all += static_cast<uint64_t>(*ticks);
-        if (field == 3 || field == 4) idle += static_cast<uint64_t>(*ticks);
-        ++field;
-    }
-    const uint64_t busy = all - idle;
-    const bool moved = all_ticks_ != 0 && all > all_ticks_ && busy >= busy_ticks_;
-    host_.cpu =
-        moved ? static_cast<double>(busy - busy_ticks_) / static_cast<double>(all - all_ticks_)
-              : 0.0;
-    busy_ticks_ = busy;
-    all_ticks_ = all;
-
-    const std::string uptime = machine.read_line(machine.system("/proc/uptime"));
-    host_.uptime =
-        static_cast<int64_t>(parse_number(uptime.substr(0, uptime.find(' '))).value_or(0));
+    eyes_->look_at_host(seen_);
+    note(Part::host, print_of_host(seen_));
 }
 
-Loop::Source State::keep_looking(Loop& loop, Loop::Duration period, Loop::Duration slack,
-                                 std::function<void()> seen) {
-    return loop.every(period, slack, [this, seen = std::move(seen)] {
-        look();
-        if (seen) seen();
+void State::look_at_disks() {
+    eyes_->look_at_disks(seen_);
+    note(Part::disks, print_of_disks(seen_));
+}
+
+void State::look_at_links() {
+    eyes_->look_at_links(seen_);
+    note(Part::links, print_of_links(seen_));
+}
+
+void State::look_at_storages() {
+    eyes_->look_at_storages(seen_);
+    note(Part::storages, print_of_storages(seen_));
+}
+
+void State::look_at_jobs(size_t first, size_t count) {
+    eyes_->look_at_jobs(seen_, first, count);
+    note(Part::jobs, print_of_jobs(seen_));
+}
+
+const GuestView* State::guest(int id) const {
+    const auto found =
+        std::lower_bound(seen_.guests.begin(), seen_.guests.end(), id,
+                         [](const GuestView& view, int wanted) { return view.guest->id < wanted; });
+    return found != seen_.guests.end() && found->guest->id == id ? &*found : nullptr;
+}
+
+bool State::anything_running() const {
+    return std::any_of(seen_.guests.begin(), seen_.guests.end(),
+                       [](const GuestView& guest) { return guest.is_up(); }) ||
+           std::any_of(seen_.jobs.begin(), seen_.jobs.end(),
+                       [](const JobView& job) { return job.state == JobState::running; });
+}
+
+Loop::Duration State::period() const {
+    return anything_running() ? 1s : 5s;
+}
+
+void State::keep_looking(Loop& loop, std::function<void()> seen) {
+    stop_looking();
+    loop_ = &loop;
+    tell_ = std::move(seen);
+    eyes_->watch(loop, [this] {
+        // Several things change for one event: one look a moment later sees them all.
+        if (loop_ && !soon_) soon_ = loop_->after(30ms, 20ms, [this] { look_and_tell(); });
     });
+    if (engine_) engine_->seen = this;
+    look_and_tell();
+}
+
+void State::stop_looking() {
+    if (engine_ && engine_->seen == this) engine_->seen = nullptr;
+    timer_.cancel();
+    soon_.cancel();
+    tell_ = {};
+    loop_ = nullptr;
+}
+
+void State::look_and_tell() {
+    soon_.cancel();
+    look();
+    timer_ = loop_->after(period(), period() / 10, [this] { look_and_tell(); });
+    const auto tell = tell_;  // it may end the looking
+    if (tell) tell();
 }
 
 }  // namespace lodge

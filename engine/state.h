@@ -1,80 +1,77 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <chrono>
-#include <cstdint>
+#include <array>
 #include <functional>
-#include <map>
 #include <memory>
-#include <string>
-#include <vector>
 
-#include "engine/guest.h"
-#include "engine/job.h"
 #include "engine/loop.h"
+#include "engine/state/eyes.h"
+#include "engine/state/views.h"
 
 namespace lodge {
 
 struct Engine;
 
-// GuestView is one guest as last seen.
-struct GuestView {
-    std::shared_ptr<const Guest> guest;  // never null; the same object while its file is the same
-    Sighting sighting;
-    double cpu = 0;  // CPUs used since the look before (1.0: one whole CPU); 0 at the first look
-};
-
-// HostView is the machine as last seen.
-struct HostView {
-    std::string name, kernel;
-    int cpus = 0;
-    double cpu = 0;  // share of all CPUs in use, 0…1; 0 at the first look
-    int64_t memory_total = 0, memory_used = 0;  // bytes; used = total - available
-    int64_t uptime = 0;                         // seconds
-};
-
-// State is what was last seen of guests, unfinished jobs and the machine. Lists and screens draw
-// only from it. A look is cheap: a configuration is read again only when its file changed.
+// State is what was last seen of guests, jobs and the machine. Lists and screens draw only from it.
+// A look is cheap and waits for nobody; what costs more (links, disks, storages, old jobs) is
+// looked at only when a screen that shows it asks.
+//
+// For a test that draws screens, Machine in tests/screens/machine.h makes one from text.
 class State {
   public:
-    explicit State(Engine& engine) : engine_(engine) {}
+    // The real machine.
+    explicit State(Engine& engine);
+    // Whatever these eyes see.
+    explicit State(std::unique_ptr<Eyes> eyes);
+    ~State();
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
 
     void look();
-    const std::vector<GuestView>& guests() const { return guests_; }  // by id
-    const HostView& host() const { return host_; }
-    const std::vector<JobRecord>& jobs() const { return jobs_; }  // unfinished, newest first
+    const std::vector<GuestView>& guests() const { return seen_.guests; }  // by id
+    const GuestView* guest(int id) const;                                  // nullptr: none such
+    const HostView& host() const { return seen_.host; }
+    const std::vector<JobView>& jobs() const { return seen_.jobs; }  // unfinished, newest first
+    bool anything_running() const;  // a guest has a process, or a job is at work
 
-    // Looks again each `period` on the loop, late by at most `slack` so that wakeups join, and
-    // calls `seen` after each look, until the source is destroyed.
-    [[nodiscard]] Loop::Source keep_looking(Loop& loop, Loop::Duration period, Loop::Duration slack,
-                                            std::function<void()> seen);
+    // What a screen shows besides. The host's part is cpu_shares, pressure and sensors.
+    void look_at_host();
+    void look_at_disks();
+    void look_at_links();
+    void look_at_storages();
+    void look_at_jobs(size_t first, size_t count);
+    // All of that, as the look before left it.
+    const Seen& seen() const { return seen_; }
+    // What is asked of running guests from now on.
+    void show(const Showing& showing) { showing_ = showing; }
+
+    // Grows when something changed that a person would see: figures count as they are shown, three
+    // digits or so. One number for all, and one a part.
+    enum class Part { guests, host, jobs, disks, links, storages };
+    uint64_t generation() const { return generation_; }
+    uint64_t generation(Part part) const { return generations_[static_cast<size_t>(part)]; }
+
+    // How long a picture may stand before the next look: a second while anything runs, else 5.
+    Loop::Duration period() const;
+    // Looks again each period(), and at once (within 50 ms) when the eyes are stirred; calls `seen`
+    // after each look. Ends when the State does, or by stop_looking().
+    void keep_looking(Loop& loop, std::function<void()> seen);
+    void stop_looking();
 
   private:
-    // What tells a file apart from the one read before.
-    struct Stamp {
-        ino_t inode = 0;
-        int64_t changed = 0;  // nanoseconds
-        off_t size = -1;
-        bool operator==(const Stamp&) const = default;
-    };
-    struct Known {
-        Stamp stamp;
-        std::shared_ptr<const Guest> guest;
-    };
+    State(std::unique_ptr<Eyes> eyes, Engine* engine);
+    void look_and_tell();
+    void note(Part part, uint64_t print);
 
-    void look_at_guests(double seconds);
-    void look_at_host();
-    void look_at_jobs();
-    std::shared_ptr<const Guest> known(const GuestKind& kind, int id);
-
-    Engine& engine_;
-    std::map<int, Known> known_;
-    std::vector<GuestView> guests_;
-    std::vector<JobRecord> jobs_;
-    HostView host_;
-    uint64_t busy_ticks_ = 0, all_ticks_ = 0;
-    std::chrono::steady_clock::time_point last_{};
+    std::unique_ptr<Eyes> eyes_;
+    Engine* engine_ = nullptr;  // told that someone looks; none for other eyes
+    Seen seen_;
+    Showing showing_;
+    uint64_t generation_ = 0;
+    std::array<uint64_t, 6> generations_{}, prints_{};
+    Loop* loop_ = nullptr;
+    std::function<void()> tell_;
+    Loop::Source timer_, soon_;
 };
 
 }  // namespace lodge

@@ -29,33 +29,6 @@ bool same_word(std::string_view text, std::string_view word) {
     return true;
 }
 
-// Length of the well-formed UTF-8 sequence that starts at text[0] (RFC 3629), 0 when there is none.
-size_t sequence_length(std::string_view text, char32_t& point) {
-    const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char first = byte(0);
-    if (first < 0x80) {
-        point = first;
-        return 1;
-    }
-    const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-    point = first & (0x7fU >> length);
-    for (size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-        point = point << 6 | (byte(i) & 0x3fU);
-    }
-    constexpr std::array<char32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
-    if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return 0;
-    return length;
-}
-
-// Control characters and the marks that turn the direction or the line of the text around them.
-bool is_unsafe(char32_t point) {
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c ||
-           (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
-           (point >= 0x2066 && point <= 0x2069);
-}
-
 }  // namespace
 
 std::optional<int64_t> parse_size(std::string_view text) {
@@ -197,24 +170,6 @@ std::string shell_line(const std::vector<std::string>& argv) {
         line += shell_quote(word);
     }
     return line;
-}
-
-std::string printable(std::string_view text) {
-    std::string safe;
-    safe.reserve(text.size());
-    while (!text.empty()) {
-        char32_t point = 0;
-        const size_t length = sequence_length(text, point);
-        if (length != 0 && !is_unsafe(point)) {
-            safe += text.substr(0, length);
-            text.remove_prefix(length);
-            continue;
-        }
-        for (size_t i = 0; i < (length == 0 ? 1 : length); ++i)
-            safe += fmt::format("\\x{:02X}", static_cast<unsigned char>(text[i]));
-        text.remove_prefix(length == 0 ? 1 : length);
-    }
-    return safe;
 }
 
 }  // namespace lodge

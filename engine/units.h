@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/text.h"
+
 namespace lodge {
 
 // Sizes as the configuration format writes them: a whole or decimal number and K, M, G or T, each
@@ -32,9 +34,5 @@ std::string_view trim(std::string_view text);  // white space off both ends
 // The text as one word of a POSIX shell: bare when it is safe, else in single quotes.
 std::string shell_quote(std::string_view text);
 std::string shell_line(const std::vector<std::string>& argv);
-
-// The text safe for a terminal or a message: control bytes, invalid UTF-8 and bidi marks are shown
-// as \xNN. A guest, a file or a program must not be able to send escape sequences to the person.
-std::string printable(std::string_view text);
 
 }  // namespace lodge

@@ -157,8 +157,9 @@ std::vector<std::string> in_command(Engine& engine, const Command& command,
             if (!option) option = option_named(global_options(), before[i]);
             if (!option || option->value.empty()) continue;
             if (i + 1 == before.size())
-                return option->name == "color" ? std::vector<std::string>{"auto", "always", "never"}
-                                               : of_kind(engine, option->kind, given, word);
+                return global_choices(before[i]).empty()
+                           ? of_kind(engine, option->kind, given, word)
+                           : global_choices(before[i]);
             ++i;
         } else {
             given.push_back(before[i]);
@@ -208,8 +209,9 @@ std::vector<std::string> all_candidates(CommandTables tables, Engine& engine,
     const std::string& word = words.back();
     std::vector<std::string> before(words.begin(), words.end() - 1);
     while (!before.empty() && before[0].starts_with("-"))
-        before.erase(before.begin(),
-                     before.begin() + (before[0] == "--color" && before.size() > 1 ? 2 : 1));
+        before.erase(
+            before.begin(),
+            before.begin() + (!global_choices(before[0]).empty() && before.size() > 1 ? 2 : 1));
     size_t taken = 0;
     if (before.empty()) {
         auto found = first_words(tables);

@@ -9,6 +9,8 @@
 #include "engine/store.h"
 #include "engine/units.h"
 #include "tui/help.h"
+#include "tui/screen.h"
+#include "tui/screen_keys.h"
 
 namespace lodge {
 namespace {
@@ -147,6 +149,23 @@ std::string files_part() {
            item("TERM", "dumb, or none: no line moves and nothing is coloured.");
 }
 
+std::string screen_part() {
+    std::string text = ".SH FULL SCREEN\n" +
+                       roff_text(
+                           "Without words, on a terminal. What can be done with the thing under "
+                           "the cursor is at the bottom; F2 has all of it, and every function key "
+                           "has a letter beside it. Nothing is lost when it ends: guests and jobs "
+                           "go on.") +
+                       "\n";
+    for (const ScreenKind& kind : screen_kinds())
+        text += item(fmt::format("{} {}", kind.number, kind.name), kind.help);
+    for (const ScreenKeys& keys : everywhere_keys())
+        text += item(keys.keys, keys.words);
+    for (const ScreenKeys& keys : moving_keys())
+        text += item(keys.keys, keys.words);
+    return text;
+}
+
 std::string habits_part() {
     std::string text = ".SH FROM QM AND PCT\n" +
                        roff_text("Each pct verb that qm has too is the same word here.") + "\n";
@@ -243,7 +262,8 @@ std::string manual_page(CommandTables tables) {
     text += ".SH DESCRIPTION\n";
     text += roff_text(
         "Runs QEMU virtual machines from files that Proxmox VE would read too. Without words it "
-        "shows the machine and its guests. With words it does one thing: a subject and a verb, as "
+        "is a full screen, or prints the machine and its guests where there is no terminal. With "
+        "words it does one thing: a subject and a verb, as "
         "in lodge guest start web, or the short form, lodge start web. A guest is named by its id "
         "or its name; several at once where the command says GUESTS, and all for every one. No "
         "service is needed, and a guest goes on when lodge ends.");
@@ -251,6 +271,7 @@ std::string manual_page(CommandTables tables) {
     for (const Option& option : global_options())
         text += item(option_words(option), option.help);
     text += commands_part(tables);
+    text += screen_part();
     text += ".SH JOBS\n";
     text += roff_text(
         "What changes something is a plan first (--dry-run prints it) and then a job, a process of "

@@ -74,7 +74,7 @@ void Output::print(std::string_view text) const {
 }
 
 void Output::error(std::string_view text) const {
-    write(stderr, text);
+    write(plain ? stdout : stderr, text);
 }
 
 void Output::trouble(std::string_view words) const {

@@ -14,6 +14,7 @@ struct Output {
     bool blocks = false;          // it shows UTF-8
     bool colors = false;          // on standard output
     bool error_colors = false;
+    bool plain = false;  // what is for standard error goes to standard output, in its order
     bool quiet = false;
     bool json = false;
 

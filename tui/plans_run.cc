@@ -180,7 +180,8 @@ class Batch {
                     question += "\n  " + printable(words);
             }
             if (question.empty()) return;
-            ask_yes(output_, question + (question.find('\n') == std::string::npos ? " " : "\n"));
+            ask_yes(output_, question + (question.find('\n') == std::string::npos ? " " : "\n"),
+                    [this] { return plans_text(); });
             for (Task& task : tasks_)
                 task.plan.warnings.clear();  // were in the question
         } else if (command_.risk == Risk::destroys || command_.risk == Risk::cuts_off) {
@@ -191,10 +192,18 @@ class Batch {
                     question += "\n  " + printable(step.why);
                 for (const std::string& words : task.plan.warnings)
                     question += "\n  " + printable(words);
-                ask_name(output_, question, name_to_type(task));
+                ask_name(output_, question, name_to_type(task),
+                         [&] { return plan_as_shell(task.plan, engine_.actions); });
                 task.plan.warnings.clear();
             }
         }
+    }
+
+    std::string plans_text() const {
+        std::string text;
+        for (const Task& task : tasks_)
+            if (!task.over) text += plan_as_shell(task.plan, engine_.actions);
+        return text;
     }
 
     std::string name_to_type(const Task& task) {

@@ -21,11 +21,18 @@ struct GlobalOptions {
     bool quiet = false;
     bool yes = false;
     bool detach = false;
-    std::string color = "auto";  // auto, always, never
+    bool readonly = false;
+    bool linear = false;
+    bool console = false;
+    std::string color = "auto";   // auto, always, never; mono, 8, 16, 256
+    std::string glyphs = "auto";  // auto, ascii, line, utf8
 };
 
 // The global options as the table knows others, for parsing, help, manual and completion.
 std::span<const Option> global_options();
+
+// What the global option ("--color") may be; empty for one that takes no word, and for all others.
+std::vector<std::string> global_choices(std::string_view dashed);
 
 // ParsedWords is a command line taken apart. `command` is nullptr when only global options stand
 // there, or when `other` is a word outside the tables: "help", "manual", "completion", "complete".

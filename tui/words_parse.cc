@@ -22,8 +22,21 @@ const Option options_of_all[] = {
     {.name = "detach", .help = "Starts the job and prints its number; does not follow it."},
     {.name = "color",
      .value = "WHEN",
-     .help = "auto, always or never; auto obeys NO_COLOR and where the output goes.",
+     .help = "auto, always or never; auto obeys NO_COLOR and where the output goes. For the "
+             "full screen also mono, 8, 16 or 256.",
      .fallback = "auto"},
+    {.name = "glyphs",
+     .value = "LEVEL",
+     .help = "The full screen's signs: auto, ascii, line or utf8; auto obeys locale and TERM.",
+     .fallback = "auto"},
+    {.name = "readonly", .help = "The full screen shows everything and changes nothing."},
+    {.name = "console",
+     .help = "The full screen at the machine's own console: viewing is free, changing wants a "
+             "password, and it rests when nobody is there."},
+    {.name = "linear",
+     .help =
+         "In place of the full screen, questions and answers in plain lines: for screen readers, "
+         "slow lines and pipes."},
     {.name = "version", .help = "Prints the version."},
 };
 
@@ -35,6 +48,9 @@ bool* flag_of(GlobalOptions& options, std::string_view name) {
     if (name == "yes") return &options.yes;
     if (name == "detach") return &options.detach;
     if (name == "version") return &options.version;
+    if (name == "readonly") return &options.readonly;
+    if (name == "linear") return &options.linear;
+    if (name == "console") return &options.console;
     return nullptr;
 }
 
@@ -106,12 +122,7 @@ class Parser {
             if (bool* flag = flag_of(parsed_.options, option.name))
                 app_.add_flag(flag_names(option.name), *flag);
             else
-                app_.add_option("--" + std::string(option.name), parsed_.options.color)
-                    ->check([](const std::string& when) {
-                        return when == "auto" || when == "always" || when == "never"
-                                   ? std::string()
-                                   : "'" + when + "' is not allowed: auto, always or never";
-                    });
+                add_choice(option.name);
         }
         if (!command) return;
         for (const Option& option : command->options)
@@ -145,6 +156,18 @@ class Parser {
     const GlobalOptions& options() const { return parsed_.options; }
 
   private:
+    // A global option that takes one of a few words.
+    void add_choice(std::string_view name) {
+        const std::string dashed = "--" + std::string(name);
+        std::string& value = name == "color" ? parsed_.options.color : parsed_.options.glyphs;
+        app_.add_option(dashed, value)->check([dashed](const std::string& word) {
+            const auto choices = global_choices(dashed);
+            if (std::find(choices.begin(), choices.end(), word) != choices.end())
+                return std::string();
+            return fmt::format("'{}' is not allowed: {}", printable(word), join(choices, ", "));
+        });
+    }
+
     // CLI11 takes "[a,b]" for two words; with this in front it does not.
     static constexpr char guard = '\x01';
 
@@ -352,11 +375,17 @@ std::string usage_line(const Command& command) {
     return line;
 }
 
+std::vector<std::string> global_choices(std::string_view dashed) {
+    if (dashed == "--color") return {"auto", "always", "never", "mono", "8", "16", "256"};
+    if (dashed == "--glyphs") return {"auto", "ascii", "line", "utf8"};
+    return {};
+}
+
 ParsedWords parse_words(CommandTables tables, const std::vector<std::string>& words) {
     // Global options may stand before the command too.
     size_t first = 0;
     while (first < words.size() && is_option(words[first]))
-        first += words[first] == "--color" ? 2 : 1;
+        first += global_choices(words[first]).empty() ? 1 : 2;
     first = std::min(first, words.size());
     const std::vector<std::string> front(words.begin(),
                                          words.begin() + static_cast<ptrdiff_t>(first));

@@ -1,5 +1,7 @@
 #include "tui/words_run.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -7,8 +9,11 @@
 
 #include "engine/engine.h"
 #include "engine/units.h"
+#include "tui/app.h"
 #include "tui/completion.h"
+#include "tui/full_screen.h"
 #include "tui/help.h"
+#include "tui/linear.h"
 #include "tui/manual.h"
 #include "tui/overview.h"
 
@@ -82,7 +87,7 @@ int run(Engine& engine, const ParsedWords& parsed, const Output& output) {
     }
     resolve_guest(engine, *parsed.command, values);
     refuse_when(engine, *parsed.command, values);
-    if (parsed.command->risk == Risk::interrupts && !parsed.options.yes)
+    if (parsed.command->risk == Risk::interrupts && !parsed.options.yes && !parsed.options.dry_run)
         ask_yes(output, fmt::format("{} ", parsed.command->help));
     return parsed.command->run(engine, values);
 }
@@ -93,6 +98,28 @@ std::string_view first_line(std::string_view text) {
 
 std::string version_words() {
     return std::string("lodge ") + LODGE_VERSION + "\n";
+}
+
+// --readonly holds for words as well, and the locked console is nothing but the full screen.
+void refuse_mixed(const ParsedWords& parsed) {
+    if (parsed.options.console && (parsed.options.linear || parsed.command))
+        fail(Exit::usage, "--console is the full screen of a console: no words go with it");
+    if (parsed.options.readonly && parsed.command && App::changes(*parsed.command))
+        fail(Exit::refused, "{}: --readonly changes nothing", command_words(*parsed.command));
+}
+
+// Without words Lodge is the full screen, where somebody can see it.
+bool opens_screen(const ParsedWords& parsed, const Output& output) {
+    return output.terminal && output.asks && !parsed.options.json && !parsed.options.quiet;
+}
+
+FullScreenWishes screen_wishes(const GlobalOptions& options) {
+    FullScreenWishes wishes;
+    wishes.colors = options.color == "never" ? ColorLevel::mono : parse_color_level(options.color);
+    wishes.glyphs = parse_glyph_level(options.glyphs);
+    wishes.readonly = options.readonly;
+    wishes.console = options.console;
+    return wishes;
 }
 
 int no_command(CommandTables tables, const ParsedWords& parsed, const Output& output) {
@@ -130,34 +157,58 @@ int no_command(CommandTables tables, const ParsedWords& parsed, const Output& ou
     return -1;
 }
 
+// What the person types; p alone prints the plan and asks again, unless that is the name to type.
+std::string answer_to(const Output& output, const std::string& question, const std::string& prompt,
+                      const PlanText& plan, std::string_view name) {
+    output.error(question);
+    for (;;) {
+        const auto word = read_answer(output, prompt);
+        if (!word || !plan || word != "p" || name == "p") return word.value_or("");
+        output.error(printable_lines(plan()));
+    }
+}
+
 }  // namespace
 
 bool names_volume(std::string_view word) {
     return word.find(':') != std::string_view::npos || word.starts_with('/');
 }
 
-void ask_yes(const Output& output, const std::string& question) {
+std::optional<std::string> read_answer(const Output& output, const std::string& prompt) {
+    output.error(prompt);
+    std::string answer;
+    if (!std::getline(std::cin, answer)) return std::nullopt;
+    if (output.plain && ::isatty(STDIN_FILENO) == 0) output.error(printable(answer) + "\n");
+    return std::string(trim(answer));
+}
+
+void ask_yes(const Output& output, const std::string& question, const PlanText& plan) {
     if (!output.asks)
         fail(Exit::usage, "{}: this asks first, and nobody can answer here; add --yes",
              first_line(question));
-    output.error(question + "[y/N] ");
-    std::string answer;
-    std::getline(std::cin, answer);
-    const std::string_view word = trim(answer);
+    const std::string word =
+        answer_to(output, question, plan ? "[y/N], p shows the plan: " : "[y/N] ", plan, "");
     if (word != "y" && word != "Y" && word != "yes")
         throw Error(Exit::cancelled, "nothing was done");
 }
 
-void ask_name(const Output& output, const std::string& question, const std::string& name) {
+void ask_name(const Output& output, const std::string& question, const std::string& name,
+              const PlanText& plan) {
     if (!output.asks)
         fail(Exit::usage,
              "{}: this cannot be undone and asks first, and nobody can answer here; "
              "add --yes",
              first_line(question));
-    output.error(fmt::format("{}\nType {} to go on: ", question, printable(name)));
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (trim(answer) != trim(name)) throw Error(Exit::cancelled, "nothing was done");
+    const std::string prompt =
+        fmt::format("Type {} to go on{}: ", printable(name), plan ? ", p shows the plan" : "");
+    if (answer_to(output, question + "\n", prompt, plan, name) != trim(name))
+        throw Error(Exit::cancelled, "nothing was done");
+}
+
+int run_command(Engine& engine, const ParsedWords& parsed, const Output& output) {
+    if (parsed.command->show) return show(engine, parsed, output);
+    if (parsed.command->run) return run(engine, parsed, output);
+    return run_plans(engine, parsed, output);
 }
 
 int run_words(CommandTables tables, const std::vector<std::string>& words) {
@@ -174,20 +225,23 @@ int run_words(CommandTables tables, const std::vector<std::string>& words) {
         }
         if (!parsed.command)
             if (const int status = no_command(tables, parsed, output); status >= 0) return status;
+        refuse_mixed(parsed);
         Host host = Host::real();
         Engine engine(host, all_actions(), guest_kinds());
         if (parsed.other == "complete") {
             output.print(complete_words(tables, engine, parsed.rest));
             return 0;
         }
+        if (!parsed.command && parsed.options.linear)
+            return run_linear(engine, tables, parsed.options.readonly);
+        if (!parsed.command && opens_screen(parsed, output))
+            return run_full_screen(engine, tables, screen_wishes(parsed.options));
         if (!parsed.command) {
             const Report report = overview(engine);
             output.print(output.json ? report.json : printable_lines(report.text));
             return 0;
         }
-        if (parsed.command->show) return show(engine, parsed, output);
-        if (parsed.command->run) return run(engine, parsed, output);
-        return run_plans(engine, parsed, output);
+        return run_command(engine, parsed, output);
     } catch (const Error& error) {
         tell_error(output, error);
         return status_of(error.exit());

@@ -1,5 +1,7 @@
 #include "engine/vm/agent.h"
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "engine/commands/common.h"
@@ -80,28 +82,48 @@ Report file_systems(Engine& engine, const Values& words) {
     return {format_table({"MOUNTED", "TYPE", "-USED", "-SIZE", "DEVICE"}, rows), json_text(value)};
 }
 
+// Prints what the agent would be asked; true when it is not to be asked.
+bool only_shown(const Values& words, std::string_view question) {
+    if (words.flag("dry-run")) fmt::print("# guest agent: {}\n", question);
+    return words.flag("dry-run");
+}
+
 int trim_disks(Engine& engine, const Values& words) {
-    agent_of(engine, words).trim(trim_patience);
-    fmt::print("unused blocks are given back\n");
-    return 0;
+    Agent agent = agent_of(engine, words);
+    if (only_shown(words, "guest-fstrim")) return 0;
+    agent.trim(trim_patience);
+    return print_outcome(words, "unused blocks are given back", {{"trimmed", true}});
 }
 
 int freeze(Engine& engine, const Values& words) {
     Agent agent = agent_of(engine, words);
+    if (only_shown(words, "guest-fsfreeze-freeze")) return 0;
     const int count = agent.freeze(std::chrono::minutes(10));
-    fmt::print("{} file systems hold still; lodge agent thaw lets them go on\n", count);
-    return 0;
+    return print_outcome(
+        words, fmt::format("{} file systems hold still; lodge agent thaw lets them go on", count),
+        {{"frozen", count}});
 }
 
 int thaw(Engine& engine, const Values& words) {
     Agent agent = agent_of(engine, words);
-    fmt::print("{} file systems go on\n", agent.thaw(std::chrono::minutes(3)));
-    return 0;
+    if (only_shown(words, "guest-fsfreeze-thaw")) return 0;
+    const int count = agent.thaw(std::chrono::minutes(3));
+    return print_outcome(words, fmt::format("{} file systems go on", count), {{"thawed", count}});
 }
 
 void write_whole(std::FILE* file, const std::string& bytes) {
     std::fwrite(bytes.data(), 1, bytes.size(), file);
     std::fflush(file);
+}
+
+std::string safe_for(FILE* stream, const std::string& bytes) {
+    if (::isatty(::fileno(stream)) == 0) return bytes;
+    std::vector<std::string> lines = split(bytes, '\n');
+    for (std::string& line : lines) {
+        if (line.ends_with('\r')) line.pop_back();
+        line = printable(line);
+    }
+    return join(lines, "\n");
 }
 
 int exec(Engine& engine, const Values& words) {
@@ -118,9 +140,9 @@ int exec(Engine& engine, const Values& words) {
                                        {"cut", result.cut}}));
         return result.ended ? result.status : static_cast<int>(Exit::failed);
     }
-    // As ssh does: the program's own bytes, for a pipe as for a person.
-    write_whole(stdout, result.output);
-    write_whole(stderr, result.trouble);
+    // A pipe gets the program's own bytes; a person's terminal none that steer it.
+    write_whole(stdout, safe_for(stdout, result.output));
+    write_whole(stderr, safe_for(stderr, result.trouble));
     if (result.cut) fmt::print(stderr, "lodge: the agent kept only the beginning of the output\n");
     if (!result.ended)
         fail(Exit::failed, "it still runs in the guest after {} seconds; --timeout waits longer",
@@ -138,6 +160,7 @@ std::vector<Command> agent_command_table() {
          .short_form = "exec",
          .label = "Run a program",
          .help = "Runs a program in the guest through its agent; its exit status is ours.",
+         .risk = Risk::undoable,
          .operands = {guest, {"command", WordKind::command, "After --.", false, true}},
          .options = {{.name = "timeout",
                       .value = "SECONDS",
@@ -177,6 +200,7 @@ std::vector<Command> agent_command_table() {
          .help = "Lets the guest give unused blocks of its disks back.",
          .risk = Risk::undoable,
          .operands = {guest},
+         .options = outcome_options(),
          .run = trim_disks},
         {.subject = "agent",
          .verb = "freeze",
@@ -184,6 +208,7 @@ std::vector<Command> agent_command_table() {
          .help = "Holds the guest's file systems still until they are thawed.",
          .risk = Risk::interrupts,
          .operands = {guest},
+         .options = outcome_options(),
          .run = freeze},
         {.subject = "agent",
          .verb = "thaw",
@@ -191,6 +216,7 @@ std::vector<Command> agent_command_table() {
          .help = "Lets frozen file systems go on.",
          .risk = Risk::undoable,
          .operands = {guest},
+         .options = outcome_options(),
          .run = thaw},
     };
 }

@@ -101,10 +101,17 @@ std::string why_not_cancel(Engine& engine, const Values& words) {
 
 int cancel_job(Engine& engine, const Values& words) {
     const int number = number_of(words);
+    if (words.flag("dry-run")) {
+        const auto process = engine.jobs.load(number).process;
+        fmt::print("kill -INT {}\n", process ? process->pid : 0);
+        return 0;
+    }
     engine.jobs.cancel(number);
-    fmt::print("job {} is asked to stop and take back what it did: lodge job follow {}\n", number,
-               number);
-    return 0;
+    return print_outcome(
+        words,
+        fmt::format("job {} is asked to stop and take back what it did: lodge job follow {}",
+                    number, number),
+        {{"number", number}, {"asked", true}});
 }
 
 std::string why_not_clean(Engine& engine, const Values& words) {
@@ -122,11 +129,16 @@ Plan clean_job(Engine& engine, const Values& words) {
 int prune_jobs(Engine& engine, const Values& words) {
     const int64_t keep = words.integer("keep");
     if (keep < 0) fail(Exit::usage, "--keep {} is not allowed: 0 or more", keep);
+    if (words.flag("dry-run")) {
+        for (const int number : engine.jobs.prunable(static_cast<size_t>(keep)))
+            fmt::print("{}\n", shell_line({"rm", "-r", engine.jobs.folder(number)}));
+        return 0;
+    }
     const size_t before = engine.jobs.numbers().size();
     engine.jobs.prune(static_cast<size_t>(keep));
-    fmt::print("{} removed, {} left\n", before - engine.jobs.numbers().size(),
-               engine.jobs.numbers().size());
-    return 0;
+    const size_t left = engine.jobs.numbers().size();
+    return print_outcome(words, fmt::format("{} removed, {} left", before - left, left),
+                         {{"removed", before - left}, {"left", left}});
 }
 
 }  // namespace
@@ -134,6 +146,13 @@ int prune_jobs(Engine& engine, const Values& words) {
 std::span<const Command> job_commands() {
     static const Operand one_job{"job", WordKind::job, "The job's number."};
     static const std::string kept = std::to_string(kept_jobs);
+    static const std::vector<Option> prune_options = [] {
+        std::vector<Option> options = outcome_options();
+        options.insert(
+            options.begin(),
+            {.name = "keep", .value = "COUNT", .help = "How many stay.", .fallback = kept});
+        return options;
+    }();
     static const std::vector<Command> table = {
         {.subject = "job",
          .verb = "list",
@@ -156,6 +175,7 @@ std::span<const Command> job_commands() {
          .twin = "C",
          .risk = Risk::undoable,
          .operands = {one_job},
+         .options = outcome_options(),
          .why_not = why_not_cancel,
          .run = cancel_job},
         {.subject = "job",
@@ -163,6 +183,7 @@ std::span<const Command> job_commands() {
          .label = "Clean",
          .help = "Takes back what an interrupted job had begun, or finishes it past the point of "
                  "no return.",
+         .twin = "c",
          .risk = Risk::undoable,
          .operands = {one_job},
          .why_not = why_not_clean,
@@ -172,8 +193,7 @@ std::span<const Command> job_commands() {
          .label = "Prune",
          .help = "Forgets the oldest jobs that have ended.",
          .risk = Risk::undoable,
-         .options =
-             {{.name = "keep", .value = "COUNT", .help = "How many stay.", .fallback = kept}},
+         .options = prune_options,
          .run = prune_jobs},
     };
     return table;

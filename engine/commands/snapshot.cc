@@ -11,12 +11,6 @@ using nlohmann::json;
 
 namespace {
 
-template <Plan (GuestKind::*Verb)(Engine&, const Guest&, const Values&) const>
-Plan plan_of(Engine& engine, const Values& words) {
-    const Guest guest = guest_of(engine, words);
-    return (guest.kind->*Verb)(engine, guest, words);
-}
-
 std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
@@ -53,7 +47,8 @@ std::string why_not_take(Engine& engine, const Values& words) {
 // What is wrong with the snapshot that the words name.
 std::string why_not_there(Engine& engine, const Values& words) {
     if (!words.has("guest") || !words.has("name")) return "";
-    const Guest guest = guest_of(engine, words);
+    const auto known = known_guest(engine, words);
+    const Guest& guest = *known;
     if (guest.config.snapshot(words.text("name"))) return "";
     std::vector<std::string> names;
     for (const auto& [name, section] : guest.config.snapshots())
@@ -66,7 +61,7 @@ std::string why_not_rollback(Engine& engine, const Values& words) {
     const std::string why = why_not_there(engine, words);
     if (!why.empty() || !words.has("guest")) return why;
     // One that broke off is completed by doing it again; saved memory may be left behind.
-    const auto lock = guest_of(engine, words).config.current.get("lock");
+    const auto lock = known_guest(engine, words)->config.current.get("lock");
     if (lock == "rollback" || lock == "suspended") return "";
     return why_not_changed(engine, words, "roll back");
 }

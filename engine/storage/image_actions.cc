@@ -1,9 +1,3 @@
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -13,60 +7,13 @@
 #include "engine/fd.h"
 #include "engine/process.h"
 #include "engine/storage/image.h"
-#include "engine/storage/ovf.h"
+#include "engine/storage/volume_files.h"
 #include "engine/units.h"
 
-// The verbs that make, change and remove volumes that are files.
-//
-// A new volume is two steps: volume-reserve makes an empty file where none may be, so that no undo
-// can ever remove what someone else made; image-create, image-convert or file-copy fills it.
+// The verbs that make, change and remove disk images.
 
 namespace lodge {
 namespace {
-
-std::string parent_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    return slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
-}
-
-// Removes the folder when nothing is left in it, as images/<id> of a guest that is gone.
-void remove_empty_parent(const std::string& path) {
-    ::rmdir(parent_of(path).c_str());
-}
-
-void set_immutable(const std::string& path, bool on) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
-    if (!fd) return;
-    int flags = 0;
-    // Not every file system has the flag and only root may set it: the mode 0444 is what counts.
-    if (::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
-    const int wanted = on ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
-    if (wanted != flags) ::ioctl(fd.get(), FS_IOC_SETFLAGS, &wanted);
-}
-
-void reserve(Work& work, const Values& on) {
-    const std::string& path = on.text("path");
-    work.engine().host.make_folder(parent_of(path));
-    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
-    if (!fd) fail_errno(errno, "cannot make " + printable(path));
-}
-std::string reserve_shell(const Values& on) {
-    const std::string path = shell_quote(on.text("path"));
-    return "mkdir -p " + shell_quote(parent_of(on.text("path"))) + " && (set -C; : > " + path + ")";
-}
-
-void release(Work&, const Values& on) {
-    const std::string& path = on.text("path");
-    struct stat found {};
-    if (::lstat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode) || found.st_size != 0) return;
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-        fail_errno(errno, "cannot remove " + printable(path));
-    remove_empty_parent(path);
-}
-std::string release_shell(const Values& on) {
-    const std::string path = shell_quote(on.text("path"));
-    return "test -s " + path + " || rm -f " + path;
-}
 
 void remove_image(Work& work, const Values& on) {
     const std::string& path = on.text("path");
@@ -110,12 +57,6 @@ void drop(Work& work, const Values& on) {
     remove_image(work, on);
 }
 
-std::string words_of_full(const std::string& path, const std::string& what) {
-    const std::string folder = parent_of(path);
-    return fmt::format("cannot {}: {} is full ({} left); what was half made is removed", what,
-                       printable(folder), short_size(space_of(folder).available));
-}
-
 // Runs qemu-img to its end, with its progress told. A full disk gets words of its own.
 void run_image_program(Work& work, std::vector<std::string> words, const std::string& path,
                        const std::string& what) {
@@ -142,16 +83,6 @@ void run_image_program(Work& work, std::vector<std::string> words, const std::st
     if (outcome.timed_out) trouble = "it took more than a week";
     if (trouble.empty()) trouble = fmt::format("qemu-img ended with {}", outcome.status);
     fail(Exit::failed, "cannot {}: {}", what, trouble);
-}
-
-void sync_file(const std::string& path, const std::string& what) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) fail_errno(errno, "cannot " + what);
-    if (::fsync(fd.get()) != 0) {
-        if (errno == ENOSPC || errno == EDQUOT)
-            throw Error(Exit::missing, words_of_full(path, what));
-        fail_errno(errno, "cannot " + what);
-    }
 }
 
 std::vector<std::string> create_words(const Values& on) {
@@ -271,106 +202,7 @@ std::string snapshot_shell(const Values& on) {
         {"qemu-img", "snapshot", "-q", std::string("-") + Flag, on.text("name"), on.text("path")});
 }
 
-void verify_file(Work& work, const Values& on) {
-    const OvfPackage::Part part{on.text("path"), on.integer("offset"), on.integer("length"),
-                                on.text("algorithm"), on.text("sum")};
-    struct With {
-        Work& work;
-        int64_t total;
-    } with{work, part.length};
-    verify_part(
-        part, [](void* self) { return static_cast<With*>(self)->work.going(); },
-        [](void* self, int64_t done) {
-            auto* one = static_cast<With*>(self);
-            one->work.progress(done, one->total, "bytes");
-        },
-        &with);
-}
-std::string verify_file_shell(const Values& on) {
-    std::string program = on.text("algorithm") + "sum";
-    for (char& c : program)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return fmt::format("tail -c +{} {} | head -c {} | {}  # {}", on.integer("offset") + 1,
-                       shell_quote(on.text("path")), on.text("length"), program, on.text("sum"));
-}
-
-void rename_volume(Work& work, const Values& on) {
-    const std::string& from = on.text("from");
-    const std::string& to = on.text("to");
-    set_immutable(from, false);
-    work.engine().host.make_folder(parent_of(to));
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
-        const int trouble = errno;
-        // An undo may come before its step: nothing to rename back.
-        if (trouble == ENOENT && ::access(to.c_str(), F_OK) == 0) return;
-        fail_errno(trouble, fmt::format("cannot rename {} to {}", printable(from), printable(to)));
-    }
-    remove_empty_parent(from);
-}
-std::string rename_volume_shell(const Values& on) {
-    return shell_line({"mv", "-nT", on.text("from"), on.text("to")});
-}
-
-void protect(Work&, const Values& on) {
-    const std::string& path = on.text("path");
-    if (::chmod(path.c_str(), 0444) != 0)
-        fail_errno(errno, "cannot make read-only " + printable(path));
-    set_immutable(path, true);
-}
-std::string protect_shell(const Values& on) {
-    const std::string path = shell_quote(on.text("path"));
-    return "chmod 0444 " + path + " && { chattr +i " + path + " || true; }";
-}
-void unprotect(Work&, const Values& on) {
-    const std::string& path = on.text("path");
-    set_immutable(path, false);
-    if (::chmod(path.c_str(), 0640) != 0 && errno != ENOENT)
-        fail_errno(errno, "cannot make writable " + printable(path));
-}
-std::string unprotect_shell(const Values& on) {
-    const std::string path = shell_quote(on.text("path"));
-    return "{ chattr -i " + path + " || true; } && chmod 0640 " + path;
-}
-
-void copy_file(Work& work, const Values& on) {
-    const std::string& source = on.text("source");
-    const std::string& path = on.text("path");
-    const std::string what = fmt::format("copy {} to {}", printable(source), printable(path));
-    const Fd in(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat facts {};
-    if (!in || ::fstat(in.get(), &facts) != 0) fail_errno(errno, "cannot " + what);
-    const Fd out(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
-    if (!out) fail_errno(errno, "cannot " + what);
-    std::vector<char> piece(1u << 20);
-    int64_t done = 0;
-    for (;;) {
-        work.check();
-        const ssize_t got = ::read(in.get(), piece.data(), piece.size());
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) fail_errno(errno, "cannot " + what);
-        if (got == 0) break;
-        for (ssize_t put = 0; put < got;) {
-            const ssize_t wrote =
-                ::write(out.get(), piece.data() + put, static_cast<size_t>(got - put));
-            if (wrote < 0 && errno == EINTR) continue;
-            if (wrote < 0 && (errno == ENOSPC || errno == EDQUOT))
-                throw Error(Exit::missing, words_of_full(path, what));
-            if (wrote < 0) fail_errno(errno, "cannot " + what);
-            put += wrote;
-        }
-        done += got;
-        work.progress(done, facts.st_size, "bytes");
-    }
-    sync_file(path, what);
-}
-std::string copy_file_shell(const Values& on) {
-    return shell_line({"cp", on.text("source"), on.text("path")});
-}
-
 constexpr ActionKind kinds[] = {
-    // path | path (only while it is empty)
-    {"volume-reserve", reserve, reserve_shell},
-    {"volume-release", release, release_shell},
     // path volume guest: removes what a broken-off plan made, unless the guest has it by now
     {"volume-drop", drop, remove_image_shell},
     // path
@@ -386,14 +218,6 @@ constexpr ActionKind kinds[] = {
     {"image-snapshot", make_snapshot, snapshot_shell<'c'>},
     {"image-rollback", apply_snapshot, snapshot_shell<'a'>},
     {"image-snapshot-delete", delete_snapshot, snapshot_shell<'d'>},
-    // from to (never over another) | path | path
-    {"volume-rename", rename_volume, rename_volume_shell},
-    {"volume-protect", protect, protect_shell},
-    {"volume-unprotect", unprotect, unprotect_shell},
-    // path offset length algorithm sum
-    {"file-verify", verify_file, verify_file_shell},
-    // source path
-    {"file-copy", copy_file, copy_file_shell},
 };
 
 }  // namespace
@@ -401,8 +225,8 @@ constexpr ActionKind kinds[] = {
 std::span<const ActionKind> storage_actions() {
     static const std::vector<ActionKind> all = [] {
         std::vector<ActionKind> joined(std::begin(kinds), std::end(kinds));
-        for (const ActionKind& kind : storage_cfg_actions())
-            joined.push_back(kind);
+        for (const auto more : {volume_file_actions(), storage_cfg_actions()})
+            joined.insert(joined.end(), more.begin(), more.end());
         return joined;
     }();
     return all;

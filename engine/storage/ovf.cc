@@ -352,17 +352,6 @@ class Reader {
 
 }  // namespace
 
-bool is_member_name(std::string_view name) {
-    if (name.empty() || name.size() > 1024 || name.front() == '/') return false;
-    if (name.find("://") != std::string_view::npos || name.find('\\') != std::string_view::npos)
-        return false;
-    for (const char c : name)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
-    const auto parts = split(name, '/');
-    return std::none_of(parts.begin(), parts.end(),
-                        [](const std::string& part) { return part.empty() || part == ".."; });
-}
-
 OvfMachine parse_ovf(std::string_view content, const std::string& name) {
     return Reader(content, name).read();
 }
@@ -387,29 +376,6 @@ std::string ostype_of_system(std::string_view system) {
           "oracle", "arch", "gentoo", "alma", "rocky", "photon", "amazon", "coreos"})
         if (has(word)) return "l26";
     return "other";
-}
-
-std::vector<ManifestSum> parse_manifest(std::string_view content) {
-    std::vector<ManifestSum> sums;
-    for (const std::string& raw : split(content, '\n')) {
-        const std::string_view line = trim(raw);
-        const auto open = line.find('(');
-        const auto close = line.rfind(')');
-        const auto equals = line.rfind('=');
-        if (open == std::string_view::npos || close == std::string_view::npos ||
-            equals == std::string_view::npos || close < open || equals < close)
-            continue;
-        ManifestSum sum;
-        for (const char c : trim(line.substr(0, open)))
-            if (c != '-') sum.algorithm += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-        sum.file = line.substr(open + 1, close - open - 1);
-        sum.sum = lower(trim(line.substr(equals + 1)));
-        const bool known =
-            sum.algorithm == "SHA1" || sum.algorithm == "SHA256" || sum.algorithm == "SHA512";
-        if (known && is_member_name(sum.file) && !sum.sum.empty() && sums.size() < most_items)
-            sums.push_back(std::move(sum));
-    }
-    return sums;
 }
 
 }  // namespace lodge

@@ -16,6 +16,7 @@
 #include "engine/host.h"
 #include "engine/units.h"
 #include "engine/vm/agent_answers.h"
+#include "engine/vm/asker.h"
 #include "engine/vm/qmp.h"
 
 namespace lodge {
@@ -63,6 +64,7 @@ Agent Agent::connect(const Host& host, int id, Milliseconds limit) {
 }
 
 Agent Agent::connect(const std::string& socket_path, Milliseconds limit) {
+    Asker::let_go(socket_path);
     Agent agent(connect_unix(socket_path, limit));
     agent.synchronise(Clock::now() + limit);
     return agent;

@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "engine/error.h"
 #include "engine/units.h"
 #include "engine/vm/console.h"
+#include "engine/vm/console_hold.h"
 #include "engine/vm/scrollback.h"
 #include "engine/vm/vm.h"
 
@@ -62,40 +62,6 @@ class RawTerminal {
   private:
     int fd_;
     termios before_{};
-};
-
-// ConsoleHold is the right to type to a console: one at a time (flock(2), gone with its process).
-class ConsoleHold {
-  public:
-    ConsoleHold(const Host& host, const std::string& path, const Guest& guest) {
-        fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!fd_) fail_errno(errno, "cannot take the console of " + guest_words(guest));
-        if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0)
-            fail(Exit::busy,
-                 "the console of {} is held by {}. To look on without typing: lodge console {} "
-                 "--watch",
-                 guest_words(guest), holder(host, host.read_line(path)), guest.id);
-        const std::string me = std::to_string(::getpid()) + "\n";
-        if (::ftruncate(fd_.get(), 0) != 0 || ::pwrite(fd_.get(), me.data(), me.size(), 0) < 0)
-            fail_errno(errno, "cannot write " + path);
-    }
-
-  private:
-    static std::string holder(const Host& host, const std::string& text) {
-        const auto pid = parse_integer(text);
-        if (!pid) return "another process";
-        std::string words = host.read(host.system("/proc/" + text + "/cmdline")).value_or("");
-        for (char& byte : words)
-            if (byte == '\0') byte = ' ';
-        struct stat found {};
-        std::string who;
-        if (::stat(host.system("/proc/" + text).c_str(), &found) == 0)
-            who = fmt::format(" of user {}", found.st_uid);
-        const std::string command(trim(words));
-        return fmt::format("process {}{}{}", *pid, who,
-                           command.empty() ? "" : " (" + printable(command) + ")");
-    }
-    Fd fd_;
 };
 
 // Attachment is one sitting at a guest's console, from attaching until the person leaves, the
@@ -301,7 +267,14 @@ void Attachment::one_run() {
              guest_words(guest_), port_);
     trim_scrollback(log_);
     std::optional<ConsoleHold> hold;
-    if (!watch_) hold.emplace(engine_.host, socket + ".lock", guest_);
+    if (!watch_) {
+        hold.emplace(engine_.host, socket + ".lock");
+        if (!hold->held())
+            fail(Exit::busy,
+                 "the console of {} is held by {}. To look on without typing: lodge console {} "
+                 "--watch",
+                 guest_words(guest_), hold->holder(), guest_.id);
+    }
     const auto process = vm_process(engine_.host, guest_.id);
     if (!process) return;
     const Fd pidfd = open_process(engine_.host, *process);
@@ -360,7 +333,9 @@ int Attachment::run() {
     if (seen_) write_all(STDOUT_FILENO, modes_.undo());
     const bool told = seen_ || typed_;
     if (over_ == Over::guest_ended) say(guest_words(guest_) + " stopped");
-    if (over_ == Over::left && told) say("left " + guest_words(guest_) + "; it goes on");
+    if (over_ == Over::left && told)
+        say("left " + guest_words(guest_) +
+            (vm_process(engine_.host, guest_.id) ? "; it goes on" : "; it is not running"));
     if (over_ == Over::signalled) return 128 + signal_;
     const bool in_vain = !until_.empty() && over_ != Over::heard && over_ != Over::left;
     if (in_vain) say(fmt::format("{} did not say '{}'", guest_words(guest_), printable(until_)));

@@ -29,6 +29,7 @@ class SerialConsole {
     void write(std::string_view bytes);
     size_t unsent() const { return unsent_.size(); }  // bytes
     bool closed() const { return closed_; }
+    int64_t shown() const { return ends_.from; }  // bytes of the log
     // Bytes that are in the log but not shown yet are shown now.
     void catch_up();
 

@@ -8,6 +8,7 @@
 #include "engine/units.h"
 #include "engine/vm/appliance.h"
 #include "engine/vm/change.h"
+#include "engine/vm/create_words.h"
 #include "engine/vm/creation.h"
 #include "engine/vm/identity.h"
 #include "engine/vm/vm.h"
@@ -19,46 +20,6 @@ constexpr int64_t gib = int64_t{1} << 30;
 constexpr int64_t default_disk = 32 * gib;
 constexpr int64_t tpm_bytes = 4 << 20;
 constexpr int64_t cloudinit_bytes = 4 << 20;
-
-// How a guest of an operating system is best built: newer Linux knows all virtio devices, an
-// installer of Windows brings no drivers for them.
-struct Taste {
-    std::string_view machine, bus, card, scsi;
-    bool virtio;
-    bool serial;
-};
-Taste taste_of(std::string_view ostype) {
-    if (ostype == "l26") return {"q35", "scsi", "virtio", "virtio-scsi-single", true, true};
-    if (ostype == "win10" || ostype == "win11")
-        return {"q35", "sata", "e1000e", "virtio-scsi-single", false, false};
-    return {"pc", "ide", "e1000", "", false, false};
-}
-
-bool is_word_of_ours(std::string_view key) {
-    static constexpr std::string_view words[] = {
-        "disk", "iso",  "image",   "import",   "bridge",  "net",    "uefi",
-        "tpm",  "user", "ssh-key", "password", "storage", "format", "start"};
-    return std::find(std::begin(words), std::end(words), key) != std::end(words);
-}
-
-// "key=value" pairs whose key is a word of ours, such as "disk=64G", count as that word.
-Values sort_words(const Values& given) {
-    Values words = given;
-    words.erase("values");
-    for (const std::string& pair : given.list("values")) {
-        const auto equals = pair.find('=');
-        const std::string key = pair.substr(0, equals);
-        if (equals == std::string::npos || key.empty())
-            fail(Exit::usage, "'{}' is not KEY=VALUE", printable(pair));
-        if (is_word_of_ours(key) && !vm_schema().find(key))
-            words.add(key, pair.substr(equals + 1));
-        else
-            words.add("values", pair);
-    }
-    for (const std::string_view key : {"name", "memory", "cores", "ostype", "description"})
-        if (const auto value = given.get(key)) words.add("values", std::string(key) + "=" + *value);
-    return words;
-}
 
 std::string qemu_version(const Host& host) {
     const auto qemu = host.program("qemu-system-x86_64");
@@ -73,37 +34,12 @@ std::string qemu_version(const Host& host) {
     return rest.substr(0, rest.find_first_not_of("0123456789."));
 }
 
-// A list of keys: given as text, or as a file that holds them. The configuration holds them
-// percent-encoded, as one line.
-std::string encode_keys(const Host& host, const std::vector<std::string>& given) {
-    std::string keys;
-    for (const std::string& one : given) {
-        std::string text = one;
-        if (one.rfind("ssh-", 0) != 0 && one.rfind("ecdsa-", 0) != 0 && one.rfind("sk-", 0) != 0) {
-            const auto content = host.read(one);
-            if (!content)
-                fail(Exit::not_found, "'{}' is neither an SSH key nor a file with keys",
-                     printable(one));
-            text = *content;
-        }
-        keys += std::string(trim(text)) + "\n";
-    }
-    std::string encoded;
-    for (const char c : keys) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-        encoded +=
-            plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-    return encoded;
-}
-
 // Builder makes the configuration and the volumes of one new guest from a person's words.
 class Builder {
   public:
     Builder(Engine& engine, int id, const Values& words)
         : engine_(engine),
-          words_(sort_words(words)),
+          words_(sort_create_words(words)),
           creation_(engine, id, random_uuid()),
           storage_(creation_.storage(words_.text("storage", ""))),
           format_(words_.text("format", "qcow2")) {
@@ -406,7 +342,7 @@ class Builder {
         if (const auto user = words_.get("user")) creation_.set("ciuser", *user);
         if (const auto password = words_.get("password")) creation_.set("cipassword", *password);
         if (words_.has("ssh-key"))
-            creation_.set("sshkeys", encode_keys(engine_.host, words_.list("ssh-key")));
+            creation_.set("sshkeys", encode_ssh_keys(engine_.host, words_.list("ssh-key")));
         const Section& section = creation_.config().current;
         const bool wants = section.has("ciuser") || section.has("cipassword") ||
                            section.has("sshkeys") || section.has("ipconfig0");

@@ -5,9 +5,11 @@
 namespace lodge {
 namespace {
 
+// The agent's terminal is /dev/null: init sets the terminal of what it starts to its own taste, and
+// on the console that would be in the middle of what getty found out about the person's Enter key.
 constexpr std::string_view inittab = R"sh(::sysinit:/etc/rc
 ttyS0::respawn:/bin/getty -L 115200 ttyS0 vt102
-::respawn:/etc/agent
+null::respawn:/etc/agent
 ::ctrlaltdel:/bin/reboot
 ::shutdown:/etc/down
 )sh";

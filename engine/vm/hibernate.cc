@@ -114,12 +114,37 @@ bool plan_forget_memory(Engine& engine, const Guest& guest, Plan& plan) {
     return true;
 }
 
+namespace {
+
+// Removes the volume that the guest went on from. A snapshot keeps its own.
+void forget_memory(Work& work, const Config& config, const std::string& volume) {
+    if (is_snapshot_state(config, volume)) return;
+    try {
+        Storages& storages = work.engine().storages;
+        Plan plan;
+        storages.of(volume).plan_delete(plan, storages.info(volume));
+        carry_steps(work, plan);
+    } catch (const Error& error) {
+        if (error.exit() == Exit::not_found) return;
+        work.say(fmt::format("{} is left over: {}", volume, error.what()));
+    }
+}
+
+}  // namespace
+
 // One step, so that nobody can take it apart: once the guest has moved on its disks leave the saved
 // memory behind, and to go on from that a second time would ruin them.
 void run_vm_go_on(Work& work, const Values& on) {
     Engine& engine = work.engine();
     const int id = static_cast<int>(on.integer("guest"));
     const std::string& volume = on.text("volume");
+    // A crash in the middle may have taken QEMU along. Memory that the configuration still has was
+    // never gone on from; what it has forgotten may have been.
+    const bool gone = on.flag("again") && !vm_process(engine.host, id);
+    if (gone && saved_state(engine, engine.store.load("qemu-server", id, vm_schema()))) {
+        work.say("its QEMU has ended before it went on: the saved memory stays for the next start");
+        return;
+    }
     const std::vector<std::string> keys = {"lock", "vmstate", "runningmachine", "runningcpu"};
     Edit back;
     const Config after = engine.store.change("qemu-server", id, vm_schema(), [&](Config& config) {
@@ -129,20 +154,13 @@ void run_vm_go_on(Work& work, const Values& on) {
         }
     });
     try {
-        vm_monitor(engine.host, id).call("cont", {}, std::chrono::seconds(60));
+        if (!gone) vm_monitor(engine.host, id).call("cont", {}, std::chrono::seconds(60));
     } catch (const Error&) {
         engine.store.change("qemu-server", id, vm_schema(),
                             [&](Config& config) { apply_edit(config, back); });
         throw;
     }
-    if (is_snapshot_state(after, volume)) return;
-    try {
-        Plan plan;
-        engine.storages.of(volume).plan_delete(plan, engine.storages.info(volume));
-        carry_steps(work, plan);
-    } catch (const Error& error) {
-        work.say(fmt::format("{} is left over: {}", volume, error.what()));
-    }
+    forget_memory(work, after, volume);
 }
 
 std::string shell_vm_go_on(const Values& on) {

@@ -93,20 +93,30 @@ bool ask_agent(Work& work, int id, std::string_view mode) {
     }
 }
 
+// Tells QEMU to quit; false when it does not take the command, and waiting for it would be in vain.
+bool tell_to_quit(Work& work, const Held& held, int id) {
+    try {
+        Qmp qmp = vm_monitor(work.engine().host, id, seconds(3));
+        try {
+            qmp.call("quit", {}, seconds(3));
+        } catch (const Error&) {
+            // A QEMU that closes before it answers does what it was told.
+            if (!qmp.closed()) throw;
+        }
+        return true;
+    } catch (const Error& error) {
+        if (wait_end(held.pidfd, milliseconds(100))) return true;
+        work.say(fmt::format("QEMU takes no command: {}", error.what()));
+        return false;
+    }
+}
+
 // The last rungs: QMP quit, SIGTERM, SIGKILL, each with its time. Throws when even that is in vain.
 void end_process(Work& work, const Held& held, int id, const std::string& name,
                  seconds quit_limit) {
-    const Host& host = work.engine().host;
-    if (quit_limit.count() > 0) {
-        try {
-            vm_monitor(host, id, seconds(3)).call("quit", {}, seconds(3));
-        } catch (const Error& error) {
-            // A QEMU that closes before it answers has done what it was told.
-            if (!wait_end(held.pidfd, milliseconds(100)))
-                work.say(fmt::format("QEMU takes no command: {}", error.what()));
-        }
-        if (wait_telling(work, held, quit_limit)) return;
-    }
+    if (quit_limit.count() > 0 && tell_to_quit(work, held, id) &&
+        wait_telling(work, held, quit_limit))
+        return;
     work.say(fmt::format("QEMU (process {}) is told to end", held.process.pid));
     if (!signal_process(held.pidfd, SIGTERM)) return;
     if (wait_telling(work, held, seconds(quit_limit.count() > 0 ? 10 : 2))) return;

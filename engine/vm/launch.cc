@@ -193,7 +193,7 @@ void run_vm_start(Work& work, const Values& on) {
         }
     const CpuShare share = share_of(on);
     Cgroup cgroup(host, id);
-    cgroup.prepare(share);
+    program.enter_group = cgroup.prepare(share);
     forget_last_end(host, id);
     const Fd log = open_vm_log(host, id, shell_line(program.argv));
     write_vm_about(host, id, about);
@@ -209,7 +209,7 @@ void run_vm_start(Work& work, const Values& on) {
         running.pid = start_detached(program, log.get());
     }
     handed.clear();
-    // While QEMU makes its machine, it and its helpers get their group.
+    // While QEMU makes its machine, who is not in the group yet is moved there.
     auto pids = helpers_of(host, id);
     pids.insert(pids.begin(), running.pid);
     cgroup.enter(pids, share);

@@ -10,6 +10,8 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
+#include "engine/vm/agent.h"
+#include "engine/vm/asker.h"
 #include "engine/vm/change.h"
 #include "engine/vm/life.h"
 #include "engine/vm/qmp.h"
@@ -34,6 +36,7 @@ class Question {
             "{\"execute\":\"qmp_capabilities\",\"id\":1}\n{\"execute\":\"query-status\",\"id\":2}"
             "\n";
         try {
+            Asker::let_go(socket_path);
             socket_ = connect_unix(socket_path, milliseconds(5));
             if (::send(socket_.get(), words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
                 static_cast<ssize_t>(words.size()))
@@ -56,7 +59,9 @@ class Question {
         try {
             if (got > 0) stream_.add({piece.data(), static_cast<size_t>(got)});
             while (const auto value = stream_.next()) {
-                if (value->value("id", 0) != 2) continue;
+                // Before the greeting comes what QEMU still owed to someone else.
+                if (value->contains("QMP")) greeted_ = true;
+                if (!greeted_ || value->value("id", 0) != 2) continue;
                 over = true;
                 answer_ =
                     value->value("return", nlohmann::json::object()).value("status", std::string());
@@ -71,6 +76,7 @@ class Question {
     int id_;
     Fd socket_;
     QmpStream stream_;
+    bool greeted_ = false;
     std::optional<std::string> answer_;
 };
 
@@ -192,30 +198,32 @@ void look_at_process(const Host& host, const ProcessId& process, Sighting& seen)
         0, static_cast<int64_t>(uptime - static_cast<double>(process.start) / ticks));
 }
 
-void look_at_running(Engine& engine, const Guest& guest, const ProcessId& process, Sighting& seen) {
-    const Host& host = engine.host;
-    seen.pid = process.pid;
-    look_at_process(host, process, seen);
-    const AboutRun about = vm_about(host, guest.id);
-    seen.emulated = !about.kvm;
-    if (seen.emulated) seen.notes.emplace_back("software emulation");
-    seen.notes.insert(seen.notes.end(), about.notes.begin(), about.notes.end());
-    const auto status = status_in_time(host, guest.id);
-    if (status) {
-        seen.state = state_of(*status);
-        if (const auto trouble = trouble_of(*status); !trouble.empty())
+void note_said(const Following::Said& said, bool started, Sighting& seen) {
+    if (!said.status.empty()) {
+        seen.state = state_of(said.status);
+        if (const auto trouble = trouble_of(said.status); !trouble.empty())
             seen.notes.emplace_back(trouble);
         return;
     }
+    seen.state = started ? GuestState::running : GuestState::starting;
+    if (!said.asked) return;
     // Its monitor serves one at a time: a job that talks to it is no reason to worry.
-    const auto job = engine.jobs.of_guest(guest.id);
-    if (job && job->state == JobState::running) {
-        seen.state = about.started ? GuestState::running : GuestState::starting;
-        seen.notes.push_back(fmt::format("job {} is at work on it", job->number));
+    if (said.job != 0) {
+        seen.notes.push_back(fmt::format("job {} is at work on it", said.job));
     } else {
         seen.state = GuestState::unknown;
         seen.notes.emplace_back("QEMU does not answer");
     }
+}
+
+void look_at_running(const Host& host, int id, const ProcessId& process,
+                     const Following::Said& said, Sighting& seen) {
+    seen.pid = process.pid;
+    const AboutRun about = vm_about(host, id);
+    seen.emulated = !about.kvm;
+    if (seen.emulated) seen.notes.emplace_back("software emulation");
+    seen.notes.insert(seen.notes.end(), about.notes.begin(), about.notes.end());
+    note_said(said, about.started, seen);
 }
 
 // A guest that ended by itself is cleaned by the first who sees it, unless a job is at work on it.
@@ -239,26 +247,66 @@ void note_last_end(const Host& host, int id, Sighting& seen) {
     seen.notes.push_back("QEMU died" + (lines.back().empty() ? "" : ": " + lines.back()));
 }
 
+class VmFollowing : public Following {
+  public:
+    std::optional<ProcessId> process(const Host& host, int id) const override {
+        return vm_process(host, id);
+    }
+    Sighting sighting(Engine& engine, const Guest& guest, const std::optional<ProcessId>& process,
+                      const Said& said) const override {
+        Sighting seen;
+        const Host& host = engine.host;
+        constexpr int64_t mib = 1 << 20;
+        seen.memory_limit = guest.config.integer("memory") * mib;
+        const auto lock = guest.config.current.get("lock");
+        if (process) {
+            look_at_running(host, guest.id, *process, said, seen);
+            // A guest that talks for months is not attached to and not started: whoever looks
+            // tidies up.
+            trim_scrollback(guest_log_folder(host, guest.id) + "/serial0.log");
+        } else {
+            clean_if_ended(host, guest.id, seen);
+            note_last_end(host, guest.id, seen);
+            if (lock == "suspended") seen.state = GuestState::suspended;
+        }
+        if (has_pending(guest.config)) seen.notes.emplace_back("pending changes");
+        if (lock && lock != "suspended") seen.notes.push_back("lock: " + printable(*lock));
+        return seen;
+    }
+    std::string monitor(const Host& host, const Guest& guest) const override {
+        return guest_run_folder(host, guest.id) + "/qmp";
+    }
+    std::string agent(const Host& host, const Guest& guest) const override {
+        return agent_expected(guest.config) ? guest_run_folder(host, guest.id) + "/qga" : "";
+    }
+    std::vector<std::string> macs(const Guest& guest) const override {
+        std::vector<std::string> macs;
+        for (const std::string& key : guest.config.indexed("net"))
+            macs.push_back(vm_mac(guest.config, guest.id, key));
+        return macs;
+    }
+};
+
 }  // namespace
 
+const Following* VmKind::following() const {
+    static const VmFollowing following;
+    return &following;
+}
+
 Sighting VmKind::look(Engine& engine, const Guest& guest) const {
-    Sighting seen;
-    const Host& host = engine.host;
-    constexpr int64_t mib = 1 << 20;
-    seen.memory_limit = guest.config.integer("memory") * mib;
-    const auto lock = guest.config.current.get("lock");
-    if (const auto process = vm_process(host, guest.id)) {
-        look_at_running(engine, guest, *process, seen);
-        // A guest that talks for months is not attached to and not started: whoever looks tidies
-        // up.
-        trim_scrollback(guest_log_folder(host, guest.id) + "/serial0.log");
-    } else {
-        clean_if_ended(host, guest.id, seen);
-        note_last_end(host, guest.id, seen);
-        if (lock == "suspended") seen.state = GuestState::suspended;
+    const auto process = vm_process(engine.host, guest.id);
+    Following::Said said;
+    if (process) {
+        said.asked = true;
+        said.status = status_in_time(engine.host, guest.id).value_or("");
+        if (said.status.empty()) {
+            const auto job = engine.jobs.of_guest(guest.id);
+            if (job && job->state == JobState::running) said.job = job->number;
+        }
     }
-    if (has_pending(guest.config)) seen.notes.emplace_back("pending changes");
-    if (lock && lock != "suspended") seen.notes.push_back("lock: " + printable(*lock));
+    Sighting seen = following()->sighting(engine, guest, process, said);
+    if (process) look_at_process(engine.host, *process, seen);
     return seen;
 }
 

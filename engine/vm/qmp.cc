@@ -10,6 +10,7 @@
 
 #include "engine/error.h"
 #include "engine/units.h"
+#include "engine/vm/asker.h"
 
 namespace lodge {
 namespace {
@@ -117,6 +118,7 @@ std::optional<json> QmpStream::next() {
 
 Qmp Qmp::connect(const std::string& socket_path, Milliseconds patience) {
     const auto end = Clock::now() + patience;
+    Asker::let_go(socket_path);
     Fd socket = connect_unix(socket_path, patience);
     return over(std::move(socket), Milliseconds(milliseconds_left(end)));
 }
@@ -124,7 +126,11 @@ Qmp Qmp::connect(const std::string& socket_path, Milliseconds patience) {
 Qmp Qmp::over(Fd socket, Milliseconds patience) {
     Qmp qmp(std::move(socket));
     const auto end = Clock::now() + patience;
-    const auto greeting = qmp.receive(end);
+    auto greeting = qmp.receive(end);
+    // What QEMU still owed to the one before us comes first, when that one left in the middle.
+    while (greeting && (greeting->contains("return") || greeting->contains("error")) &&
+           !greeting->contains("QMP"))
+        greeting = qmp.receive(end);
     if (!greeting)
         fail(Exit::busy,
              "QEMU's monitor did not greet within {}: it hangs, or another program is connected",
@@ -231,6 +237,11 @@ json Qmp::call(std::string_view command, const json& arguments, Milliseconds pat
 json Qmp::call_with_fd(int fd, std::string_view command, const json& arguments,
                        Milliseconds patience) {
     return exchange(fd, command, arguments, patience);
+}
+
+bool Qmp::closed() const {
+    pollfd one{fd_.get(), 0, 0};  // POLLHUP comes unasked
+    return ::poll(&one, 1, 0) == 1 && (one.revents & POLLHUP) != 0;
 }
 
 std::optional<json> Qmp::event(Milliseconds patience) {

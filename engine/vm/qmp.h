@@ -54,6 +54,7 @@ class Qmp {
     // Waits until `wanted` says true of an event; nullopt after `patience`.
     std::optional<nlohmann::json> wait_event(
         const std::function<bool(const nlohmann::json&)>& wanted, Milliseconds patience);
+    bool closed() const;  // by QEMU, at its end
     int fd() const { return fd_.get(); }
 
   private:
@@ -74,7 +75,8 @@ class Qmp {
 
 // Connects to a Unix socket whose path may be longer than sun_path allows (by way of
 // /proc/self/fd). Throws Error: Exit::not_found when there is no socket or nothing listens,
-// Exit::busy when its queue stays full for `patience`.
+// Exit::busy when its queue stays full for `patience`. A patience of 0 does not wait at all, and
+// the socket stays non-blocking.
 Fd connect_unix(const std::string& path,
                 std::chrono::milliseconds patience = std::chrono::milliseconds(5000));
 // Makes a listening Unix socket at such a path, replacing a stale one; mode 0600. Throws Error.

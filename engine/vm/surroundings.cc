@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "engine/cgroup.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/guest_user.h"
@@ -141,6 +142,8 @@ void run_vm_helper(Work& work, const Values& on) {
     program.folder = "/";
     program.user = user_of(host, on);
     program.no_new_privileges = program.user.has_value();
+    // Into the guest's group, whose limits the start writes.
+    program.enter_group = Cgroup(host, id).prepare({});
     const std::string log_path = on.text("log") + "/" + name + ".log";
     const Fd log(::open(log_path.c_str(),
                         O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640));

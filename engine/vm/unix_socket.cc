@@ -50,6 +50,7 @@ Fd connect_unix(const std::string& path, std::chrono::milliseconds patience) {
     const Address address(path);
     Fd fd = make_socket();
     // connect(2) waits while the listener's queue is full; the send time-out bounds that as well.
+    if (patience.count() <= 0) ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
     const int64_t limit = std::max<int64_t>(patience.count(), 1);
     const timeval time{limit / 1000, (limit % 1000) * 1000};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);

@@ -22,6 +22,7 @@ class VmKind : public GuestKind {
 
     // life.cc: a process that starts, is asked, told and made to end
     Sighting look(Engine& engine, const Guest& guest) const override;
+    const Following* following() const override;
     Plan start(Engine& engine, const Guest& guest, const Values& words) const override;
     Plan shutdown(Engine& engine, const Guest& guest, const Values& words) const override;
     Plan reboot(Engine& engine, const Guest& guest, const Values& words) const override;

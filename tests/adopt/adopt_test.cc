@@ -5,11 +5,10 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "engine/error.h"
 #include "engine/vm/mapping.h"
+#include "tests/support/cases.h"
 
 // Each folder of cases/ is a test: `pve` is a copy of a node's folder, `here` is what this machine
 // has (its config folder), `report` what adopting says, every line of it, and which files it would
@@ -18,13 +17,6 @@ namespace lodge {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read_text(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
 
 MachineFacts facts() {
     MachineFacts facts;
@@ -54,7 +46,7 @@ Host host_of(const fs::path& folder) {
 class Case : public testing::TestWithParam<std::string> {};
 
 TEST_P(Case, IsReported) {
-    const fs::path folder = fs::path(TESTS_FOLDER) / "adopt/cases" / GetParam();
+    const fs::path folder = cases::folder("adopt", GetParam());
     const Host host = host_of(folder);
     const AdoptReport report = examine(host, (folder / "pve").string(), facts(), true);
     std::string text;
@@ -69,23 +61,10 @@ TEST_P(Case, IsReported) {
     const std::string top = folder.string();
     for (size_t at = 0; (at = text.find(top, at)) != std::string::npos;)
         text.replace(at, top.size(), "TOP");
-    if (std::getenv("UPDATE") != nullptr) std::ofstream(folder / "report") << text;
-    EXPECT_EQ(text, read_text(folder / "report"));
+    cases::expect_file(folder / "report", text);
 }
 
-std::vector<std::string> case_names() {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(fs::path(TESTS_FOLDER) / "adopt/cases"))
-        names.push_back(entry.path().filename());
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, Case, testing::ValuesIn(case_names()), [](const auto& one) {
-    std::string name = one.param;
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
-});
+INSTANTIATE_TEST_SUITE_P(Cases, Case, testing::ValuesIn(cases::names("adopt")), cases::test_name);
 
 TEST(Adopt, RefusesAFolderThatHoldsNothing) {
     std::string name = fs::temp_directory_path() / "lodge-adopt-XXXXXX";
@@ -97,7 +76,7 @@ TEST(Adopt, RefusesAFolderThatHoldsNothing) {
 }
 
 TEST(Adopt, FindsTheSameGuestsFromEveryPlace) {
-    const fs::path folder = fs::path(TESTS_FOLDER) / "adopt/cases/one-node";
+    const fs::path folder = cases::folder("adopt", "one-node");
     const Host host = host_of(folder);
     const size_t all = examine(host, (folder / "pve").string(), facts(), true).files.size();
     for (const char* path : {"pve/", "pve/qemu-server", "pve/../pve/lxc/"})
@@ -105,7 +84,7 @@ TEST(Adopt, FindsTheSameGuestsFromEveryPlace) {
 }
 
 TEST(Adopt, ReportForPeopleCountsAndHidesWhatIsFine) {
-    const fs::path folder = fs::path(TESTS_FOLDER) / "adopt/cases/one-node";
+    const fs::path folder = cases::folder("adopt", "one-node");
     const AdoptReport report = examine(host_of(folder), (folder / "pve").string(), facts(), true);
     const std::string text = print_report(report);
     EXPECT_EQ(text.find("cores: honoured"), std::string::npos);

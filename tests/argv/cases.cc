@@ -2,22 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "engine/error.h"
 #include "engine/store.h"
+#include "tests/support/cases.h"
 
 namespace lodge {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read_file(const fs::path& path) {
-    std::ifstream in(path);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 std::string handover_words(const Handover& handover) {
     static const char* const kinds[] = {"listen", "tap", "file", "connect"};
@@ -61,37 +55,25 @@ std::string print(const VmCommand& command) {
 }
 
 std::string outcome(const fs::path& folder) {
-    const Config config = Config::parse(read_file(folder / "guest.conf"), vm_schema(), "101.conf");
+    const Config config =
+        Config::parse(cases::read(folder / "guest.conf"), vm_schema(), "101.conf");
     std::string text;
     for (const Problem& problem : config.problems())
         text += "problem: " + config.words_of(problem) + "\n";
     try {
         return text +
-               print(vm_command(config, 101, argv_test::facts_of(read_file(folder / "facts"))));
+               print(vm_command(config, 101, argv_test::facts_of(cases::read(folder / "facts"))));
     } catch (const Error& error) {
         return text + "error: " + error.what() + "\n";
     }
 }
 
-std::vector<std::string> case_names() {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(fs::path(TESTS_FOLDER) / "argv/cases"))
-        if (entry.is_directory()) names.push_back(entry.path().filename());
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
 // A case is a folder: guest.conf, facts, and what is expected of them. UPDATE=1 writes the latter.
 TEST(Argv, CasesAreAsExpected) {
-    for (const std::string& name : case_names()) {
+    for (const std::string& name : cases::names("argv")) {
         SCOPED_TRACE(name);
-        const fs::path folder = fs::path(TESTS_FOLDER) / "argv/cases" / name;
-        const std::string found = outcome(folder);
-        if (std::getenv("UPDATE") != nullptr) {
-            std::ofstream(folder / "expected") << found;
-            continue;
-        }
-        EXPECT_EQ(read_file(folder / "expected"), found);
+        const fs::path folder = cases::folder("argv", name);
+        cases::expect_file(folder / "expected", outcome(folder));
     }
 }
 

@@ -267,7 +267,8 @@ void expect_bearable(const std::function<void(int)>& part, const std::string& no
     EXPECT_EQ(show.status, 0) << show.trouble;
     EXPECT_NE(show.output.find(notes), std::string::npos) << show.output;
     EXPECT_TRUE(qemu.lives());
-    const Outcome stop = walk.lodge({"stop", "101", "--timeout", "1", "--yes"});
+    // What takes no command is not waited for: the hour is for one that does.
+    const Outcome stop = walk.lodge({"stop", "101", "--timeout", "3600", "--yes"});
     EXPECT_EQ(stop.status, 0) << stop.output << stop.trouble;
     EXPECT_FALSE(qemu.lives());
     EXPECT_FALSE(walk.runs(101));
@@ -304,6 +305,16 @@ TEST(BadDays, MonitorClosesAtOnce) {
 }
 TEST(BadDays, MonitorIsSilent) {
     expect_bearable([](int) { linger(); }, "does not answer");
+}
+
+TEST(BadDays, MonitorGreetsAndHearsNothing) {
+    expect_bearable(
+        [](int fd) {
+            say(fd, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\n");
+            say(fd, "{\"return\": {}, \"id\": 1}\n");
+            linger();
+        },
+        "does not answer");
 }
 
 TEST(BadDays, NamesThatLookLikeSomethingElse) {

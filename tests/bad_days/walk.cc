@@ -1,6 +1,7 @@
 #include "tests/bad_days/walk.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -96,6 +97,18 @@ JobRecord Walk::kill_job(const Plan& plan, const std::string& at) {
     return engine.jobs.follow(number, {});
 }
 
+void Walk::kill_guests() {
+    for (const std::string& name : host.list(host.run_folder() + "/guest")) {
+        const auto id = parse_integer(name);
+        const auto process = id ? vm_process(host, static_cast<int>(*id)) : std::nullopt;
+        const Fd pidfd = process ? open_process(host, *process) : Fd();
+        if (!pidfd) continue;
+        signal_process(pidfd, SIGKILL);
+        EXPECT_TRUE(wait_end(pidfd, std::chrono::seconds(30)));
+        ::waitpid(process->pid, nullptr, WNOHANG);
+    }
+}
+
 Texts Walk::unknown_processes() {
     std::set<pid_t> known;
     const std::string guests = host.run_folder() + "/guest";
@@ -163,6 +176,8 @@ Texts Walk::faults() {
 
 namespace {
 
+constexpr std::string_view with_guests = " with guests";
+
 std::string all(const Texts& list) {
     return join(list, "; ");
 }
@@ -196,7 +211,9 @@ void expect_truth(Walk& walk, const JobRecord& record) {
     EXPECT_EQ(all(walk.unknown_processes()), "");
 }
 
-void crash_once(const Scenario& scenario, size_t index, const std::string& event, size_t& steps) {
+void crash_once(const Scenario& scenario, size_t index, std::string event, size_t& steps) {
+    const bool guests_die = event.ends_with(with_guests);
+    if (guests_die) event.erase(event.size() - with_guests.size());
     Walk walk;
     scenario.before(walk);
     Plan plan = scenario.plan(walk);
@@ -209,9 +226,11 @@ void crash_once(const Scenario& scenario, size_t index, const std::string& event
         if (!plan.steps[index].undo || index < kept) return;
         plan.step("fail at the end", {"run", {{"argv", std::vector<std::string>{"false"}}}});
     }
-    SCOPED_TRACE(fmt::format("{}, killed at {}:{} ({}: {})", plan.title, index, event,
-                             plan.steps[index].action.verb, plan.steps[index].why));
+    SCOPED_TRACE(fmt::format("{}, killed at {}:{}{} ({}: {})", plan.title, index, event,
+                             guests_die ? with_guests : "", plan.steps[index].action.verb,
+                             plan.steps[index].why));
     const JobRecord record = walk.kill_job(plan, fmt::format("{}:{}", index, event));
+    if (guests_die) walk.kill_guests();
     const bool complete = event == "done" && index + 1 == steps;
     EXPECT_EQ(job_state_word(record.state), complete ? "done" : "interrupted") << record.error;
     expect_truth(walk, record);

@@ -37,6 +37,8 @@ class Walk {
     void stop(int id) { carry_out(vm().stop(engine, guest(id), {{"force", true}})); }
     bool runs(int id);
     std::string state(int id);
+    // Every QEMU ends as by a crash of its own.
+    void kill_guests();
     // Every volume of images that the storages have.
     std::vector<std::string> volumes();
 
@@ -57,7 +59,8 @@ struct Scenario {
     std::function<Plan(Walk&)> plan;
     std::function<bool(Walk&)> achieved;
 };
-// Events: begin, done; undo, undone (then the plan is made to fail at its end).
+// Events: begin, done; undo, undone (then the plan is made to fail at its end); each also
+// "with guests" behind it: then their QEMU dies as well.
 void crash_walk(const Scenario& scenario, const std::vector<std::string>& events);
 
 }  // namespace lodge

@@ -49,7 +49,7 @@ TEST(Cgroup, version_2) {
     CpuShare share;
     share.cpus = 1.5;
     share.units = 20000;
-    EXPECT_EQ(cgroup.prepare(share), machine.folder.path() + below + "/cgroup.procs");
+    EXPECT_EQ(cgroup.prepare(share), "");
     EXPECT_TRUE(cgroup.notes().empty()) << cgroup.notes().front();
     EXPECT_EQ(machine.read(below + "/cpu.max"), "150000 100000");
     EXPECT_EQ(machine.read(below + "/cpu.weight"), "10000");
@@ -60,6 +60,22 @@ TEST(Cgroup, version_2) {
     cgroup.change({});
     EXPECT_EQ(machine.read(below + "/cpu.max"), "max 100000");
     EXPECT_EQ(machine.read(below + "/cpu.weight"), "100");
+}
+
+TEST(Cgroup, version_1_moves_who_has_not_entered) {
+    FakeMachine machine;
+    machine.file("/proc/self/mounts", "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n");
+    Cgroup cgroup(machine.host, 101);
+    const std::string below = cgroup.folder().substr(machine.folder.path().size());
+    for (const char* name : {"/cpu.cfs_period_us", "/cpu.cfs_quota_us", "/cpu.shares", "/tasks"})
+        machine.file(below + name, "");
+    machine.file(below + "/cgroup.procs", "77\n");
+    EXPECT_EQ(cgroup.prepare({}), cgroup.folder() + "/tasks");
+    cgroup.enter({77}, {});
+    EXPECT_EQ(machine.read(below + "/cgroup.procs"), "77");
+    cgroup.enter({77, 78}, {});
+    EXPECT_EQ(machine.read(below + "/cgroup.procs"), "78");
+    EXPECT_TRUE(cgroup.notes().empty());
 }
 
 TEST(Cgroup, none) {
@@ -95,11 +111,13 @@ TEST(Cgroup, limit_is_kept) {
     share.units = 512;
     Program busy;
     busy.argv = {"/bin/sh", "-c", "while :; do :; done"};
-    const std::string procs = cgroup.prepare(share);
+    busy.enter_group = cgroup.prepare(share);
     if (!cgroup.notes().empty()) GTEST_SKIP() << cgroup.notes().front();
-    if (procs.empty()) GTEST_SKIP() << "systemd keeps the groups here";
+    if (cgroup.folder().empty()) GTEST_SKIP() << "systemd keeps the groups here";
     const Fd nothing(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     const pid_t pid = start_detached(busy, nothing.get());
+    const std::string inside = scratch.host.read(cgroup.folder() + "/cgroup.procs").value_or("");
+    EXPECT_EQ(inside.empty(), busy.enter_group.empty()) << inside;
     cgroup.enter({pid}, share);
     EXPECT_TRUE(cgroup.notes().empty());
     ::usleep(1'000'000);

@@ -1,9 +1,7 @@
+#include "tests/support/cases.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include "engine/process.h"
 #include "engine/units.h"
@@ -15,13 +13,6 @@
 
 namespace lodge {
 namespace {
-
-std::string file_text(const std::filesystem::path& path) {
-    std::ifstream stream(path);
-    std::stringstream text;
-    text << stream.rdbuf();
-    return text.str();
-}
 
 Values words_of(const std::string& text) {
     Values words;
@@ -65,7 +56,7 @@ std::string in_order(const std::string& text) {
 std::string outcome(const std::filesystem::path& folder) {
     ScratchEngine scratch;
     Engine& engine = scratch.engine;
-    const std::string before = file_text(folder / "guest.conf");
+    const std::string before = cases::read(folder / "guest.conf");
     engine.host.write(engine.store.path("qemu-server", 101), before);
     const std::string images = scratch.folder.path() + "/var/lib/lodge/images/101";
     engine.host.make_folder(images);
@@ -78,7 +69,7 @@ std::string outcome(const std::filesystem::path& folder) {
                           identify(engine.host, ::getpid())->print());
     try {
         const Guest guest = load_guest(engine, 101);
-        const Plan plan = guest.kind->set(engine, guest, words_of(file_text(folder / "words")));
+        const Plan plan = guest.kind->set(engine, guest, words_of(cases::read(folder / "words")));
         std::string text = plan_as_shell(plan, engine.actions);
         text += "\n# " + plan.afterwards + "\n\n--- the file afterwards\n" +
                 config_after(scratch, plan);
@@ -101,23 +92,12 @@ std::string outcome(const std::filesystem::path& folder) {
 class Change : public testing::TestWithParam<std::string> {};
 
 TEST_P(Change, makes_the_expected_plan) {
-    const std::filesystem::path folder =
-        std::filesystem::path(TESTS_FOLDER "/change/cases") / GetParam();
-    const std::string found = outcome(folder);
-    if (std::getenv("UPDATE") != nullptr) std::ofstream(folder / "expected") << found;
-    EXPECT_EQ(found, file_text(folder / "expected"));
+    const std::filesystem::path folder = cases::folder("change", GetParam());
+    cases::expect_file(folder / "expected", outcome(folder));
 }
 
-std::vector<std::string> cases() {
-    std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(TESTS_FOLDER "/change/cases"))
-        names.push_back(entry.path().filename().string());
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, Change, testing::ValuesIn(cases()),
-                         [](const auto& one) { return replaced(one.param, "-", "_"); });
+INSTANTIATE_TEST_SUITE_P(Cases, Change, testing::ValuesIn(cases::names("change")),
+                         cases::test_name);
 
 }  // namespace
 }  // namespace lodge

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "engine/command.h"
+#include "engine/state.h"
 #include "tests/support/scratch.h"
 
 namespace lodge {
@@ -158,6 +159,30 @@ TEST_F(WhyNot, UnknownGuestIsNotFound) {
             EXPECT_EQ(error.exit(), Exit::not_found) << one.verb;
         }
     }
+}
+
+// Someone looks all the time: nobody is asked for each picture.
+TEST_F(WhyNot, AnswersFromWhatWasSeen) {
+    class OneRuns : public Eyes {
+      public:
+        explicit OneRuns(std::shared_ptr<const Guest> guest) { view_.guest = std::move(guest); }
+        void look(Seen& seen, const Showing&) override {
+            view_.sighting.state = GuestState::running;
+            seen.guests = {view_};
+        }
+        void look_at_jobs(Seen&, size_t, size_t) override {}
+
+      private:
+        GuestView view_;
+    };
+    const auto guest = std::make_shared<const Guest>(find_guest(engine_, "101"));
+    State state(std::make_unique<OneRuns>(guest));
+    state.look();
+    EXPECT_NE(why("stop", 101), "");
+    engine_.seen = &state;
+    EXPECT_EQ(why("stop", 101), "");
+    EXPECT_NE(why("start", 101), "");
+    engine_.seen = nullptr;
 }
 
 TEST_F(WhyNot, SetTakesListsWithCommas) {

@@ -1,8 +1,8 @@
+#include "tests/support/cases.h"
+
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "engine/error.h"
@@ -16,29 +16,6 @@ namespace lodge {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read_text(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
-bool is_update() {
-    return std::getenv("UPDATE") != nullptr;
-}
-
-void expect_file(const fs::path& path, const std::string& text) {
-    if (is_update()) {
-        if (text.empty()) {
-            fs::remove(path);
-        } else {
-            std::ofstream(path, std::ios::binary) << text;
-        }
-        return;
-    }
-    EXPECT_EQ(read_text(path), text) << path;
-}
 
 void edit_section(Config& config, Section& section, std::istringstream& words) {
     std::string verb;
@@ -104,23 +81,23 @@ void edit(Config& config, const std::string& line) {
 class Case : public testing::TestWithParam<std::string> {};
 
 TEST_P(Case, IsReadAndWritten) {
-    const fs::path folder = fs::path(TESTS_FOLDER) / "config/cases" / GetParam();
+    const fs::path folder = cases::folder("config", GetParam());
     const bool is_vm = GetParam().starts_with("vm");
     const Schema& schema = is_vm ? vm_schema() : container_schema();
-    const std::string before = read_text(folder / "in.conf");
+    const std::string before = cases::read(folder / "in.conf");
     Config config = Config::parse(before, schema, "in.conf");
     EXPECT_EQ(config.text(), before) << "unchanged, yet other bytes";
 
     std::string problems;
     for (const Problem& problem : config.problems())
         problems += config.words_of(problem) + "\n";
-    expect_file(folder / "problems", problems);
+    cases::expect_file(folder / "problems", problems);
     if (!fs::exists(folder / "edits")) return;
 
-    for (const std::string& line : split(trim(read_text(folder / "edits")), '\n'))
+    for (const std::string& line : split(trim(cases::read(folder / "edits")), '\n'))
         edit(config, line);
     const std::string after = config.text();
-    expect_file(folder / "out.conf", after);
+    cases::expect_file(folder / "out.conf", after);
 
     if (!config.changed()) return;
     // What was written once is written again the same.
@@ -133,19 +110,7 @@ TEST_P(Case, IsReadAndWritten) {
     EXPECT_EQ(third.text(), after);
 }
 
-std::vector<std::string> case_names() {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(fs::path(TESTS_FOLDER) / "config/cases"))
-        names.push_back(entry.path().filename());
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, Case, testing::ValuesIn(case_names()), [](const auto& one) {
-    std::string name = one.param;
-    std::replace(name.begin(), name.end(), '-', '_');
-    return name;
-});
+INSTANTIATE_TEST_SUITE_P(Cases, Case, testing::ValuesIn(cases::names("config")), cases::test_name);
 
 }  // namespace
 }  // namespace lodge

@@ -102,6 +102,24 @@ void expect_has(const std::string& text, const std::string& part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
+TEST(Qmp, tells_closed_from_silent) {
+    FakeQemu ends([](const Fake& fake) {
+        fake.greet();
+        fake.hear();
+    });
+    Qmp qmp = ends.connect();
+    EXPECT_FALSE(qmp.closed());
+    EXPECT_THROW(qmp.call("quit"), Error);
+    EXPECT_TRUE(qmp.closed());
+    FakeQemu hangs([](const Fake& fake) {
+        fake.greet();
+        hang();
+    });
+    Qmp silent = hangs.connect();
+    EXPECT_THROW(silent.call("quit", {}, milliseconds(50)), Error);
+    EXPECT_FALSE(silent.closed());
+}
+
 TEST(Qmp, asks_and_is_answered) {
     FakeQemu qemu([](const Fake& fake) {
         fake.greet();
@@ -140,6 +158,19 @@ TEST(Qmp, tells_a_refusal_in_qemus_words) {
     Qmp qmp = qemu.connect();
     const std::string words = error_of([&] { qmp.call("eject"); }, milliseconds(2000));
     EXPECT_EQ(words, "QEMU refused eject: Device 'x' not found\\x1B[31m");
+}
+
+// A client that left in the middle: its answers come to the next one.
+TEST(Qmp, passes_over_what_was_owed_to_another) {
+    FakeQemu qemu([](const Fake& fake) {
+        fake.say("{\"return\": {\"status\": \"paused\"}, \"id\": 2}\r\n");
+        fake.say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": 3}\r\n");
+        fake.greet();
+        fake.hear();
+        fake.say("{\"return\": {\"status\": \"running\"}, \"id\": 2}\r\n");
+        hang();
+    });
+    EXPECT_EQ(qemu.connect().call("query-status")["status"], "running");
 }
 
 TEST(Qmp, never_greets) {

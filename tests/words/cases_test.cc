@@ -1,13 +1,13 @@
 // Runs the real program as a shell does: each folder of cases/ has `words` (shell lines that call
 // lodge), `root` (a folder, or a file with the name of one in roots/), and what has to come of it:
 // `out`, `err`, `status`. UPDATE=1 writes those three anew.
+#include "tests/support/cases.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <regex>
-#include <sstream>
 
 #include "engine/process.h"
 #include "engine/units.h"
@@ -21,21 +21,6 @@ fs::path folder() {
     return fs::path(TESTS_FOLDER) / "words";
 }
 
-std::string read(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return text.str();
-}
-
-std::vector<std::string> case_names() {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder() / "cases"))
-        names.push_back(entry.path().filename().string());
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
 // A copy of a case's root, gone with it.
 class Root {
   public:
@@ -44,7 +29,8 @@ class Root {
         if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
         path_ = pattern;
         fs::path from = of_case / "root";
-        if (fs::is_regular_file(from)) from = folder() / "roots" / std::string(trim(read(from)));
+        if (fs::is_regular_file(from))
+            from = folder() / "roots" / std::string(trim(cases::read(from)));
         if (fs::exists(from)) fs::copy(from, path_, fs::copy_options::recursive);
     }
     ~Root() { fs::remove_all(path_); }
@@ -80,7 +66,7 @@ std::string normal(std::string text, const fs::path& root) {
 class Words : public testing::TestWithParam<std::string> {};
 
 TEST_P(Words, Case) {
-    const fs::path of_case = folder() / "cases" / GetParam();
+    const fs::path of_case = cases::folder("words", GetParam());
     const Root root(of_case);
     const fs::path program = LODGE_PROGRAM;
     Program bash;
@@ -93,7 +79,7 @@ TEST_P(Words, Case) {
                  "LC_ALL=C.UTF-8",
                  "bash",
                  "-c",
-                 read(of_case / "words")};
+                 cases::read(of_case / "words")};
     bash.folder = root.path().string();
     const Outcome outcome = run_program(bash, std::chrono::seconds(60));
     EXPECT_FALSE(outcome.timed_out);
@@ -102,24 +88,11 @@ TEST_P(Words, Case) {
         {"err", normal(outcome.trouble, root.path())},
         {"status", std::to_string(outcome.status) + "\n"},
     };
-    for (const auto& [name, text] : found) {
-        const fs::path file = of_case / name;
-        if (std::getenv("UPDATE")) {
-            std::ofstream(file, std::ios::binary) << text;
-            if (text.empty()) fs::remove(file);
-        }
-        EXPECT_EQ(read(file), text) << file;
-    }
+    for (const auto& [name, text] : found)
+        cases::expect_file(of_case / name, text);
 }
 
-std::string test_name(const testing::TestParamInfo<std::string>& one) {
-    std::string name = one.param;
-    for (char& c : name)
-        if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-    return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, Words, testing::ValuesIn(case_names()), test_name);
+INSTANTIATE_TEST_SUITE_P(Cases, Words, testing::ValuesIn(cases::names("words")), cases::test_name);
 
 }  // namespace
 }  // namespace lodge

@@ -21,10 +21,20 @@ endif()
 
 # The unit names the program by the prefix of the installation, which the .deb makes another one than
 # cmake --install. systemd looks under lib whatever the machine's library folder is called.
-set(unit ${CMAKE_CURRENT_SOURCE_DIR}/packaging/lodge-guests.service.in)
-install(CODE "set(LODGE_PROGRAM \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/lodge\")
-              configure_file(${unit} ${CMAKE_CURRENT_BINARY_DIR}/lodge-guests.service @ONLY)")
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lodge-guests.service DESTINATION lib/systemd/system)
+foreach(unit lodge-guests.service lodge-console@.service)
+    set(source ${CMAKE_CURRENT_SOURCE_DIR}/packaging/${unit}.in)
+    install(CODE "set(LODGE_PROGRAM \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/lodge\")
+                  configure_file(\"${source}\" \"${CMAKE_CURRENT_BINARY_DIR}/${unit}\" @ONLY)")
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${unit} DESTINATION lib/systemd/system)
+endforeach()
+# PAM looks in /etc only. Who installs below a prefix of their own finds the file there; without it,
+# PAM takes what it has for programs that it does not know.
+set(pam ${CMAKE_CURRENT_SOURCE_DIR}/packaging/pam)
+install(CODE "set(folder \"\${CMAKE_INSTALL_PREFIX}/etc/pam.d\")
+              if(CMAKE_INSTALL_PREFIX STREQUAL \"/usr\")
+                  set(folder /etc/pam.d)
+              endif()
+              file(INSTALL \"${pam}\" DESTINATION \"\${folder}\" RENAME lodge)")
 install(FILES packaging/sysusers.conf RENAME lodge.conf DESTINATION lib/sysusers.d)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
@@ -49,6 +59,6 @@ set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
     "ovmf, swtpm, swtpm-tools, genisoimage, busybox-static, systemd")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, man-db, socat")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
-    "${CMAKE_CURRENT_SOURCE_DIR}/packaging/postinst;${CMAKE_CURRENT_SOURCE_DIR}/packaging/postrm")
+    "${CMAKE_CURRENT_SOURCE_DIR}/packaging/postinst;${CMAKE_CURRENT_SOURCE_DIR}/packaging/postrm;${CMAKE_CURRENT_SOURCE_DIR}/packaging/conffiles")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 include(CPack)

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/values.h"
+#include "tui/dialog.h"
+
+namespace lodge {
+
+// FormField is one line of a form.
+struct FormField {
+    enum class Kind { text, number, size, flag, choice, secret, path, heading };
+    std::string name = {};   // in the Values that come out
+    std::string label = {};  // before it
+    std::string help = {};   // below the form while it has the keyboard
+    Kind kind = Kind::text;
+    std::string value = {};                 // "1" or "" for a flag
+    std::vector<std::string> choices = {};  // of a choice; suggestions of a text
+    std::vector<std::string> labels = {};   // how the choices read, when not as they are
+    std::string fallback = {};              // what counts while nothing is said; shown dim
+    bool needed = false;
+    std::optional<double> min = {}, max = {};  // of a number
+    // What is wrong with a value, "" when nothing is. Not asked for an empty one.
+    std::function<std::string(const std::string&)> problem = {};
+    // Words beside the value: "of 4", "22G free".
+    std::function<std::string(const std::string&)> note = {};
+
+    // As a person reads it: the choice's label.
+    const std::string& shown() const;
+};
+
+// Form is lines of fields to fill in, one of which has the keyboard; it scrolls.
+class Form {
+  public:
+    explicit Form(App& app) : app_(app) {}
+    // Begins with the field `at`, "" for the first one.
+    void set(std::vector<FormField> fields, std::string_view at = {});
+    const std::vector<FormField>& fields() const { return fields_; }
+    void draw(Area area, bool active);
+    // Enter goes on to the next field and is not taken at the last one.
+    bool key(const Key& key);
+    bool types() const;
+    bool changed() const;
+    // Of the field that has the keyboard: what is wrong with it, else what it is for.
+    void draw_help(Area area) const;
+    int help_height() const { return 2; }
+    // The fields that hold something.
+    Values values() const;
+    const std::string& value(std::string_view name) const;
+    // The first thing that is wrong, with the cursor put there; "" when all is right.
+    std::string problem();
+
+  private:
+    FormField& here() { return fields_[static_cast<size_t>(at_)]; }
+    const FormField& here() const { return fields_[static_cast<size_t>(at_)]; }
+    static std::string problem_of(const FormField& field);
+    void move(int by);
+    void take_field();
+    void put_value(std::string value);
+    void click(int place);
+    bool field_key(const Key& key);
+    bool complete();
+    void step_choice(int by);
+    bool step_number(int by);
+    void open_list(const std::vector<std::string>& values, const std::vector<std::string>& labels);
+    std::string ghost() const;
+    void draw_value(const Area& area, int y, const FormField& field, bool at_it) const;
+    void draw_field(const Area& area, int y, int place, int labels, bool active) const;
+
+    App& app_;
+    std::vector<FormField> fields_;
+    std::vector<std::string> initial_;
+    TextField field_;
+    int at_ = 0, top_ = 0, height_ = 1;
+    bool fresh_ = true;    // nothing was typed into the field since it got the keyboard
+    bool picked_ = false;  // out of a list: Enter then goes on
+};
+
+// A number or size one step further: the step grows with the value. `text` "" begins at `from`.
+std::string stepped_number(std::string_view text, int by, std::optional<double> min,
+                           std::optional<double> max);
+std::string stepped_size(std::string_view text, int by);
+
+// PathEnding is what the names in a folder make of a path that is being typed.
+struct PathEnding {
+    std::string path;                // as far as it is certain
+    std::vector<std::string> names;  // whole paths, folders with "/" at their end
+};
+PathEnding complete_path(const std::string& typed);
+
+// A form in a box. `done` gets the values on Enter at the last field or F10; what it returns is
+// shown, "" closes the box. Esc with changes asks.
+std::unique_ptr<Dialog> form_dialog(App& app, std::string title, std::vector<FormField> fields,
+                                    std::function<std::string(const Values&)> done);
+
+}  // namespace lodge

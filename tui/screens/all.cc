@@ -1,0 +1,31 @@
+#include "tui/screens/all.h"
+
+#include "tui/screens/create_wizard.h"
+
+namespace lodge {
+
+std::span<const ScreenKind> screen_kinds() {
+    static const ScreenKind kinds[] = {
+        {"Guests", '1',
+         "The machine's guests: what they do now, and all that can be done with them.",
+         make_guests_screen},
+        {"Storage", '4', "Where volumes are kept, how much is free, and what lies there.",
+         make_storage_screen},
+        {"Network", '5', "Links and bridges with their ports, addresses, and what they carry.",
+         make_network_screen},
+        {"Jobs", '7', "All that was done and is being done: how far it is, its log, its plan.",
+         make_jobs_screen},
+        {"Host", '8', "The machine: CPUs, memory, disks, sensors, and how they did lately.",
+         make_host_screen},
+    };
+    return kinds;
+}
+
+std::span<const OwnDialog> own_dialogs() {
+    static constexpr OwnDialog dialogs[] = {
+        {"guest", "create", make_create_wizard},
+    };
+    return dialogs;
+}
+
+}  // namespace lodge

@@ -1,0 +1,104 @@
+#include "tui/screens/guest_details.h"
+
+#include <iterator>
+
+#include "engine/text.h"
+#include "tui/app.h"
+
+namespace lodge {
+namespace {
+
+constexpr GuestTabKind kinds[] = {
+    {"Summary", "", make_summary_tab},
+    {"Hardware", "set", make_hardware_tab},
+    {"Snapshots", "snapshots", make_snapshots_tab},
+    {"Console", "console", make_console_tab},
+    {"Screen", "", make_screen_tab},
+    {"Log", "log", make_log_tab},
+    {"Plan", "show-command", make_plan_tab},
+};
+
+}  // namespace
+
+GuestDetails::GuestDetails(App& app) : app_(app) {
+    for (const GuestTabKind& kind : kinds)
+        tabs_.push_back(kind.make(app));
+}
+
+void GuestDetails::set(int guest) {
+    if (guest == guest_) return;
+    guest_ = guest;
+    tab().set(guest_);
+}
+
+void GuestDetails::seen() {
+    tab().set(guest_);
+}
+
+void GuestDetails::shown(bool now) {
+    tab().shown(now);
+}
+
+void GuestDetails::open_tab(size_t place) {
+    if (place == at_) return;
+    tab().shown(false);
+    at_ = place;
+    tab().shown(true);
+    tab().set(guest_);
+}
+
+void GuestDetails::draw(Area area, bool active) {
+    if (full_screen()) {
+        tab().draw(area, true);
+        return;
+    }
+    const GuestView* view = app_.state().guest(guest_);
+    if (view == nullptr) return;
+    int x = area.put(0, 0, guest_words(*view->guest), active ? Role::strong : Role::heading) + 2;
+    // On a narrow screen the tabs have a line of their own.
+    int width = 0;
+    for (const GuestTabKind& kind : kinds)
+        width += text_width(kind.name) + 2;
+    const int line = x + width <= area.width() ? 0 : 1;
+    if (line == 1) x = 0;
+    for (size_t place = 0; place < tabs_.size(); ++place) {
+        const int from = x;
+        x = area.put(x, line, " ", place == at_ ? Role::selected : Role::normal);
+        x = area.put(x, line, kinds[place].name, place == at_ ? Role::selected : Role::normal);
+        x = area.put(x, line, " ", place == at_ ? Role::selected : Role::normal);
+        area.hit(from, line, x - from, 1, Key{.name = "Detail", .y = static_cast<int>(place)});
+    }
+    tab().draw(area.rows(line + 1, area.height() - line - 1), active);
+}
+
+bool GuestDetails::key(const Key& key) {
+    if (takes_all_keys()) return tab().key(key);
+    if (key.is("]"))
+        open_tab((at_ + 1) % tabs_.size());
+    else if (key.is("["))
+        open_tab((at_ + tabs_.size() - 1) % tabs_.size());
+    else if (key.is("Detail"))
+        open_tab(static_cast<size_t>(key.y));
+    else
+        return tab().key(key);
+    return true;
+}
+
+std::string GuestDetails::unsaved() const {
+    for (const auto& tab : tabs_)
+        if (std::string words = tab->unsaved(); !words.empty()) return words;
+    return "";
+}
+
+bool GuestDetails::runs(const Command& command) {
+    if (command.subject != "guest") return false;
+    for (size_t place = 0; place < std::size(kinds); ++place)
+        if (!kinds[place].command.empty() && command.verb == kinds[place].command) {
+            open_tab(place);
+            tab().run();
+            return true;
+        }
+    return false;
+}
+
+}  // namespace lodge

@@ -1,0 +1,87 @@
+#include "tui/screens/hardware_add.h"
+
+#include "engine/units.h"
+#include "engine/vm/change.h"
+#include "tui/app.h"
+
+namespace lodge {
+namespace {
+
+constexpr HardwareAddition additions[] = {
+    {"New disk", "scsi", "", "disk create", "An empty disk, on a storage of this machine."},
+    {"Disk that is there", "scsi", "", "disk attach", "A volume, or one that was detached."},
+    {"Disk image", "scsi", "", "disk import", "A copy of an image: qcow2, raw, vmdk, vhdx, vdi."},
+    {"CD drive", "ide sata", "none,media=cdrom", "", "Empty, or with an ISO."},
+    {"Network card", "net", "", "", "On a bridge, or with a network of its own."},
+    {"Port to the guest", "hostfwd", "", "", "A port of this machine that leads to the guest."},
+    {"Mount", "mp", "", "", "A volume or folder inside the container."},
+    {"USB device", "usb", "", "", "A device of this machine, by its number or its port."},
+    {"PCI device", "hostpci", "", "", "A device of this machine, by its address."},
+    {"Device", "dev", "", "", "A device file of this machine."},
+    {"Sound card", "audio0", "device=ich9-intel-hda,driver=none", "", "A sound card."},
+    {"Random numbers", "rng0", "source=/dev/urandom", "", "A source of random numbers."},
+    {"Watchdog", "watchdog", "model=i6300esb,action=reset", "", "Restarts a guest that hangs."},
+};
+
+std::vector<std::string> bridges(App& app) {
+    app.state().look_at_links();
+    std::vector<std::string> names;
+    for (const LinkView& link : app.state().seen().links)
+        if (link.kind == "bridge") names.push_back(link.name);
+    return names;
+}
+
+std::vector<std::string> isos(App& app) {
+    app.state().look_at_storages();
+    std::vector<std::string> names;
+    for (const StorageView& storage : app.state().seen().storages)
+        for (const VolumeView& volume : storage.volumes)
+            if (volume.info.content == "iso") names.push_back(volume.info.id);
+    names.emplace_back("none");
+    return names;
+}
+
+}  // namespace
+
+std::vector<std::reference_wrapper<const HardwareAddition>> hardware_additions(
+    const Schema& schema) {
+    std::vector<std::reference_wrapper<const HardwareAddition>> known;
+    for (const HardwareAddition& one : additions) {
+        const std::string stem = split(one.stems, ' ').front();
+        if (schema.find(stem) != nullptr || schema.find(stem + "0") != nullptr)
+            known.emplace_back(one);
+    }
+    return known;
+}
+
+std::string key_for_addition(const HardwareAddition& addition, const Config& config,
+                             const HardwareEdits& edits) {
+    for (const std::string& stem : split(addition.stems, ' ')) {
+        const Field* plain = config.schema().find(stem);
+        if (plain != nullptr) {
+            const auto wish = edits.wishes.find(stem);
+            const bool wished = wish != edits.wishes.end() && wish->second;
+            return wished || config.current.has(stem) ? "" : stem;
+        }
+        std::string key = free_key(config, edits, stem);
+        if (!key.empty()) return key;
+    }
+    return "";
+}
+
+std::string value_for_addition(const HardwareAddition& addition, const Schema& schema, App& app) {
+    if (addition.stems != "net") return std::string(addition.value);
+    const auto known = bridges(app);
+    return (schema.kind == "lxc" ? "name=eth0" : "virtio") +
+           (known.empty() ? "" : ",bridge=" + known.front());
+}
+
+Suggestions hardware_suggestions(App& app) {
+    return [&app](std::string_view key, std::string_view part) -> std::vector<std::string> {
+        if (part == "bridge") return bridges(app);
+        if (part == "file" && is_disk_key(key)) return isos(app);
+        return {};
+    };
+}
+
+}  // namespace lodge
