@@ -1,3 +1,4 @@
+#include "engine/container/rootfs.h"
 #include "engine/engine.h"
 #include "engine/vm/demo.h"
 #include "engine/vm/vm.h"
@@ -15,6 +16,7 @@ const Actions& all_actions() {
         vm_snapshot_actions(),
         cloudinit_actions(),
         demo_actions(),
+        rootfs_actions(),
     });
     return actions;
 }

@@ -1,0 +1,142 @@
+#include "engine/container/rootfs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "engine/container/extract.h"
+#include "engine/container/rootfs_source.h"
+#include "engine/container/user_namespace.h"
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/units.h"
+
+namespace lodge {
+namespace {
+
+// What an archive of vzdump brings besides the root filesystem.
+constexpr std::string_view vzdump_folder = "etc/vzdump/";
+
+bool is_of_vzdump(std::string_view path) {
+    while (path.rfind("./", 0) == 0)
+        path.remove_prefix(2);
+    return path.rfind(vzdump_folder, 0) == 0 && (path.ends_with(".conf") || path.ends_with(".fw"));
+}
+
+// The same work for root, who gives files to mapped users as they are numbered here, and for anyone
+// else, who has to be the container's root for that.
+void work_as_owner(Work& work, const IdMap& map,
+                   const std::function<void(Work&, const Ownership&)>& does) {
+    if (work.engine().host.is_root() || map.empty())
+        return does(work, {map, work.engine().host.is_root(), false});
+    IdMap itself = map;
+    for (IdMap::Range& range : itself.ranges)
+        range.outside = range.inside;
+    run_in_user_namespace(work, map, [&](Work& within) { does(within, {itself, true, true}); });
+}
+
+// Nothing of anybody else's is overwritten, and nothing of theirs removed by the undo.
+void require_empty(const Fd& folder, const std::string& path) {
+    for (const std::string& name : names_in(folder, 3))
+        if (name != "lost+found")
+            fail(Exit::refused, "cannot fill {}: it is not empty ('{}' is in it)", printable(path),
+                 printable(name));
+}
+
+void check_empty(Work&, const Values& on) {
+    require_empty(open_folder(on.text("folder")), on.text("folder"));
+}
+std::string check_empty_shell(const Values& on) {
+    return "test -z \"$(ls -A " + shell_quote(on.text("folder")) + ")\"";
+}
+
+void extract(Work& work, const Values& on) {
+    const std::string& source = on.text("source");
+    const std::string what = "unpack " + printable(source);
+    const Fd in(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat facts {};
+    if (!in || ::fstat(in.get(), &facts) != 0) fail_errno(errno, "cannot " + what);
+    ::posix_fadvise(in.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    Fd folder = open_folder(on.text("folder"));
+    work_as_owner(work, parse_id_map(on.list("map")), [&](Work& doing, const Ownership& owner) {
+        RootWriter writer(std::move(folder), owner, Links::refuse, what);
+        Extraction extraction{.what = what,
+                              .limits = limits_in(writer.root(), {on.integer("limit", 0), 0})};
+        extraction.told = [&](int64_t done) {
+            doing.check();
+            doing.progress(done, facts.st_size, "bytes");
+        };
+        extraction.wanted = [](const Member& member) { return !is_of_vzdump(member.path); };
+        const std::string warning = extract_tar(in.get(), writer, extraction);
+        if (!warning.empty()) doing.say(warning);
+        for (const std::string& note : writer.notes())
+            doing.say(note);
+        if (::syncfs(writer.root().get()) != 0) fail_errno(errno, "cannot " + what);
+    });
+}
+
+// Before a program that the container's root is to be.
+std::string as_container_root(const Values& on) {
+    std::string line;
+    for (std::string one : on.list("map")) {
+        std::replace(one.begin(), one.end(), ' ', ':');
+        line += (line.empty() ? "lxc-usernsexec -m " : " -m ") + one;
+    }
+    return line.empty() ? "" : line + " -- ";
+}
+
+std::string extract_shell(const Values& on) {
+    return as_container_root(on) +
+           shell_line({"tar", "-xpf", on.text("source"), "-C", on.text("folder"), "--numeric-owner",
+                       "--acls", "--xattrs", "--xattrs-include=user.*",
+                       "--xattrs-include=security.capability", "--anchored", "--exclude=./dev/*"});
+}
+
+void empty(Work& work, const Values& on) {
+    const std::string& path = on.text("folder");
+    Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!folder && errno == ENOENT) return;
+    if (!folder) fail_errno(errno, "cannot open the folder " + printable(path));
+    work_as_owner(work, parse_id_map(on.list("map")),
+                  [&](Work&, const Ownership&) { empty_folder(folder); });
+}
+std::string empty_shell(const Values& on) {
+    return as_container_root(on) +
+           shell_line({"find", on.text("folder"), "-xdev", "-mindepth", "1", "-delete"});
+}
+
+constexpr ActionKind kinds[] = {
+    // folder
+    {"rootfs-check-empty", check_empty, check_empty_shell},
+    // source folder map… [limit bytes]
+    {"rootfs-extract", extract, extract_shell},
+    // folder map…
+    {"rootfs-empty", empty, empty_shell},
+};
+
+}  // namespace
+
+std::span<const ActionKind> rootfs_actions() {
+    return kinds;
+}
+
+Action empty_rootfs(const std::string& folder, const IdMap& map) {
+    return {"rootfs-empty", {{"folder", folder}, {"map", print_id_map(map)}}};
+}
+
+void plan_rootfs(Engine& engine, const RootfsRequest& request, Plan& plan) {
+    const RootfsSource source = find_rootfs_source(engine, request.source);
+    Values on = {{"folder", request.folder}, {"map", print_id_map(request.map)}};
+    // A step of its own: its undo must not empty what it found.
+    plan.step(fmt::format("{} is empty", printable(request.folder)),
+              {"rootfs-check-empty", {{"folder", request.folder}}});
+    on.set({"source", source.path});
+    if (request.limit > 0) on.set({"limit", request.limit});
+    plan.step(fmt::format("unpack {}", printable(source.given)), {"rootfs-extract", std::move(on)},
+              empty_rootfs(request.folder, request.map));
+}
+
+}  // namespace lodge

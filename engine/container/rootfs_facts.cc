@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <map>
+
+#include "engine/container/beneath.h"
+#include "engine/container/rootfs.h"
+#include "engine/units.h"
+
+// What a root filesystem says of itself.
+
+namespace lodge {
+namespace {
+
+// ID and ID_LIKE of os-release(5) to the words of the configuration's ostype.
+struct System {
+    std::string_view id, ostype;
+};
+constexpr System systems[] = {
+    {"debian", "debian"},     {"devuan", "devuan"},    {"ubuntu", "ubuntu"},
+    {"alpine", "alpine"},     {"arch", "archlinux"},   {"archarm", "archlinux"},
+    {"fedora", "fedora"},     {"centos", "centos"},    {"rhel", "centos"},
+    {"rocky", "centos"},      {"almalinux", "centos"}, {"opensuse-leap", "opensuse"},
+    {"opensuse", "opensuse"}, {"suse", "opensuse"},    {"opensuse-tumbleweed", "opensuse"},
+    {"gentoo", "gentoo"},     {"nixos", "nixos"},
+};
+
+// e_machine of the ELF header, with its class and byte order (elf(5)).
+struct Machine {
+    unsigned machine;
+    std::string_view arch;
+};
+constexpr Machine machines[] = {
+    {62, "amd64"}, {3, "i386"}, {183, "arm64"}, {40, "armhf"}, {243, "riscv64"},
+};
+
+std::map<std::string, std::string> parse_os_release(const std::string& text) {
+    std::map<std::string, std::string> values;
+    for (const std::string& line : split(text, '\n')) {
+        const auto equals = line.find('=');
+        if (equals == std::string::npos || line.front() == '#') continue;
+        std::string value(trim(std::string_view(line).substr(equals + 1)));
+        if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') &&
+            value.back() == value.front())
+            value = value.substr(1, value.size() - 2);
+        values[line.substr(0, equals)] = value;
+    }
+    return values;
+}
+
+std::string ostype_of(const std::map<std::string, std::string>& release) {
+    std::vector<std::string> ids;
+    if (const auto own = release.find("ID"); own != release.end()) ids.push_back(own->second);
+    if (const auto like = release.find("ID_LIKE"); like != release.end())
+        for (const std::string& id : split(like->second, ' '))
+            ids.push_back(id);
+    for (const std::string& id : ids)
+        for (const System& system : systems)
+            if (system.id == id) return std::string(system.ostype);
+    return "unmanaged";
+}
+
+std::string arch_of(const Fd& root) {
+    for (const char* program : {"bin/sh", "usr/bin/env", "sbin/init", "lib/ld-linux.so.2"}) {
+        const std::string head = read_beneath(root, program, 20);
+        if (head.size() < 20 || head.compare(0, 4,
+                                             "\x7f"
+                                             "ELF") != 0)
+            continue;
+        const bool big = head[5] == 2;
+        const unsigned low = static_cast<unsigned char>(head[big ? 19 : 18]);
+        const unsigned high = static_cast<unsigned char>(head[big ? 18 : 19]);
+        for (const Machine& one : machines)
+            if (one.machine == (high << 8 | low)) return std::string(one.arch);
+    }
+    return "";
+}
+
+}  // namespace
+
+RootfsFacts facts_of_folder(const std::string& folder) {
+    const Fd root = open_folder(folder);
+    RootfsFacts facts;
+    std::string text = read_beneath(root, "etc/os-release");
+    if (text.empty()) text = read_beneath(root, "usr/lib/os-release");
+    const auto release = parse_os_release(text);
+    facts.ostype = ostype_of(release);
+    if (const auto title = release.find("PRETTY_NAME"); title != release.end())
+        facts.title = printable(title->second);
+    facts.arch = arch_of(root);
+    return facts;
+}
+
+RootfsFacts facts_of_source(Engine&, const std::string&) {
+    return {};
+}
+
+}  // namespace lodge
