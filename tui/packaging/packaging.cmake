@@ -50,7 +50,8 @@ set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 terminal or over SSH: a full screen without words, the same commands from a
 shell with them. It needs no service of its own; a guest goes on when Lodge
 is closed.")
-# The libraries come from the program itself (dpkg-shlibdeps). passwd has useradd, for the user that
+# The libraries come from the program itself (dpkg-shlibdeps), those that it loads late from their
+# list (depends.cmake, which CPack reads when it packs). passwd has useradd, for the user that
 # virtual machines run as.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "passwd, qemu-system-x86, qemu-utils")
@@ -61,4 +62,6 @@ set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, man-db, socat")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
     "${CMAKE_CURRENT_SOURCE_DIR}/packaging/postinst;${CMAKE_CURRENT_SOURCE_DIR}/packaging/postrm;${CMAKE_CURRENT_SOURCE_DIR}/packaging/conffiles")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_CURRENT_SOURCE_DIR}/packaging/depends.cmake)
+set(CPACK_LODGE_LATE ${CMAKE_CURRENT_BINARY_DIR}/lodge.lazy/lazy_calls.packages)
 include(CPack)
