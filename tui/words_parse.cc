@@ -141,9 +141,10 @@ class Parser {
                 if (word.starts_with(guard)) word.erase(0, 1);
             if (slot.flag) {
                 if (slot.is_set) parsed_.values.set({std::string(slot.name), true});
-                // An option of the command's own that is called like one of all is both.
-                if (bool* flag = flag_of(parsed_.options, slot.name); flag && slot.is_set)
-                    *flag = true;
+                // An option of the command's own that is called like one of all is both, but for
+                // the full screen's: that is not what a command's --console means.
+                bool* flag = flag_of(parsed_.options, slot.name);
+                if (flag && flag != &parsed_.options.console && slot.is_set) *flag = true;
             } else if (!slot.words.empty()) {
                 parsed_.values.set({std::string(slot.name), slot.words});
             } else if (!slot.fallback.empty()) {

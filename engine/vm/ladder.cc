@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "engine/engine.h"
@@ -44,9 +45,13 @@ int id_of(const Values& on) {
 }
 
 // Waits for the end and tells how long it has been; false when the time is over. Throws when the
-// person does not want to wait any longer.
-bool wait_telling(Work& work, const Held& held, seconds limit) {
+// person does not want to wait any longer. `again` is done every ten seconds, and in a shorter wait
+// more often.
+bool wait_telling(Work& work, const Held& held, seconds limit,
+                  const std::function<void()>& again = {}) {
+    const auto between = std::clamp<milliseconds>(limit / 6, milliseconds(500), seconds(10));
     const auto begin = Clock::now();
+    milliseconds next = between;
     for (;;) {
         const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - begin);
         if (passed >= limit) return wait_end(held.pidfd, milliseconds(0));
@@ -54,6 +59,10 @@ bool wait_telling(Work& work, const Held& held, seconds limit) {
         if (wait_end(held.pidfd, slice)) return true;
         work.check();
         work.progress(passed.count() / 1000, limit.count(), "s");
+        if (again && passed >= next) {
+            again();
+            next += between;
+        }
     }
 }
 
@@ -90,6 +99,17 @@ bool ask_agent(Work& work, int id, std::string_view mode) {
     } catch (const Error& error) {
         work.say(fmt::format("the guest agent cannot be asked: {}", error.what()));
         return false;
+    }
+}
+
+// A system that is still starting loses what it is asked before its button's driver or its agent
+// listens; one that is shutting down already does not mind to be asked again.
+void press_power_button_again(Work& work, int id) {
+    try {
+        vm_monitor(work.engine().host, id, seconds(3)).call("system_powerdown", {}, seconds(3));
+        work.say("asked again by its power button (ACPI)");
+    } catch (const Error& error) {
+        work.say(error.what());  // it may be about to end
     }
 }
 
@@ -147,7 +167,8 @@ void run_vm_shutdown(Work& work, const Values& on) {
             vm_monitor(host, id, seconds(5)).call("system_powerdown");
             work.say("asked by its power button (ACPI)");
         }
-        if (wait_telling(work, *held, limit)) return forget(host, *held, id);
+        if (wait_telling(work, *held, limit, [&] { press_power_button_again(work, id); }))
+            return forget(host, *held, id);
     } catch (const Error& error) {
         if (error.exit() == Exit::cancelled || !on.flag("force")) {
             // It ended while it was asked: that is all that was wanted.

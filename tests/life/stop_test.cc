@@ -87,15 +87,16 @@ TEST(Shutdown, waits_as_long_as_told) {
     tiny.start();
     const Guest guest = tiny.guest();
     Values words;
-    words.set({"timeout", 1});
+    words.set({"timeout", 3});
     Exit exit = Exit::ok;
     // SeaBIOS hears no power button.
     const std::string text = error_of(
         [&] { tiny.carry_out(kind_of(guest).shutdown(tiny.engine, guest, words)); }, &exit);
-    expect_has(text, "101 (tiny) did not shut down within 1 s");
+    expect_has(text, "101 (tiny) did not shut down within 3 s");
     expect_has(text, "lodge stop 101");
     EXPECT_EQ(exit, Exit::failed);
     expect_has(tiny.all_said(), "asked by its power button");
+    expect_has(tiny.all_said(), "asked again by its power button");
     EXPECT_EQ(tiny.look().state, GuestState::running);
     words.set({"force", true});
     tiny.carry_out(kind_of(guest).shutdown(tiny.engine, guest, words));

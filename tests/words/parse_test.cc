@@ -95,6 +95,14 @@ TEST(Parse, OwnOptionCalledLikeOneOfAll) {
     EXPECT_TRUE(parsed.options.dry_run);
 }
 
+// `lodge --console` is the full screen of a console; a log's --console is another thing.
+TEST(Parse, LogOfTheConsoleIsNoFullScreen) {
+    const ParsedWords parsed = parse({"log", "101", "--console"});
+    EXPECT_TRUE(parsed.values.flag("console"));
+    EXPECT_FALSE(parsed.options.console);
+    EXPECT_TRUE(parse({"--console"}).options.console);
+}
+
 TEST(Parse, WordsThatLookOdd) {
     EXPECT_EQ(parse({"start", "it's \"my\" b\u00fcro"}).values.list("guests"),
               (List{"it's \"my\" b\u00fcro"}));
