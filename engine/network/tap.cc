@@ -215,10 +215,15 @@ std::string tap_as_shell(const TapWish& wish) {
     for (const std::string& range : split(wish.trunks, ';'))
         if (!range.empty()) text += fmt::format("\nbridge vlan add dev {} vid {}", name, range);
     text += "\nip link set dev " + name + " up";
-    if (wish.rate > 0)
-        for (const auto& argv : rate_commands(wish))
-            text += "\n" + shell_line(argv);
+    if (wish.rate > 0) text += "\n" + rate_as_shell(wish);
     return text;
+}
+
+std::string rate_as_shell(const TapWish& wish) {
+    std::vector<std::string> lines;
+    for (const auto& argv : rate_commands(wish))
+        lines.push_back(shell_line(argv));
+    return join(lines, "\n");
 }
 
 void remove_link(const std::string& name) {

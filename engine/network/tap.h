@@ -29,6 +29,9 @@ Fd make_tap(const TapWish& wish, std::vector<std::string>& notes);
 // The same as shell commands, for reading.
 std::string tap_as_shell(const TapWish& wish);
 
+// Of that only what limits the rate, for any interface named so.
+std::string rate_as_shell(const TapWish& wish);
+
 // Removes the interface if it is there still.
 void remove_link(const std::string& name);
 

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <cstdint>
 
+#include "engine/network/mac.h"
 #include "engine/units.h"
 #include "engine/vm/argv_parts.h"
 
@@ -12,16 +12,6 @@ std::string driver_of(const std::string& model) {
     if (model == "virtio") return "virtio-net-pci";
     if (model == "e1000-82540em") return "e1000";
     return model;
-}
-
-// The same card has the same address at each start also when the configuration names none.
-std::string derived_mac(int id, int number) {
-    uint32_t hash = 2166136261U;  // FNV-1a
-    for (const int value : {id, number})
-        for (int shift = 0; shift < 32; shift += 8)
-            hash = (hash ^ (static_cast<uint32_t>(value) >> shift & 0xffU)) * 16777619U;
-    return fmt::format("52:54:00:{:02X}:{:02X}:{:02X}", hash >> 16 & 0xff, hash >> 8 & 0xff,
-                       hash & 0xff);
 }
 
 // Why the card cannot be on the bridge it names; "" when it can.
@@ -176,7 +166,7 @@ namespace lodge {
 std::string vm_mac(const Config& config, int id, std::string_view key) {
     const auto net = config.properties(key);
     if (net && net->has("macaddr")) return net->text("macaddr");
-    return argv::derived_mac(id, argv::stem_and_number(key).second);
+    return derived_mac(id, argv::stem_and_number(key).second);
 }
 
 }  // namespace lodge
