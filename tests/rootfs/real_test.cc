@@ -161,7 +161,7 @@ TEST(Rootfs, KilledInTheMiddleCanBeCleaned) {
 TEST(Rootfs, DeepFoldersAreEmptied) {
     Filling filling;
     Fd here = open_folder(filling.root);
-    constexpr int depth = 5000;
+    constexpr int depth = 2000;
     for (int i = 0; i < depth; ++i) {
         ASSERT_EQ(::mkdirat(here.get(), "d", 0700), 0);
         Fd next(::openat(here.get(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
