@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -116,8 +117,29 @@ Utf8Locale::~Utf8Locale() {
     ::freelocale(own_);
 }
 
-ArchiveReader::ArchiveReader(int fd, std::string what)
-    : what_(std::move(what)), reader_(archive_read_new()) {
+ArchiveReader::ArchiveReader(int fd, std::string what) : ArchiveReader(std::move(what), nullptr) {
+    if (archive_read_open_fd(reader_.get(), fd, block) != ARCHIVE_OK) fail_broken();
+}
+
+ArchiveReader::ArchiveReader(ArchiveBytes& bytes, std::string what)
+    : ArchiveReader(std::move(what), &bytes) {
+    if (archive_read_open(reader_.get(), this, nullptr, pull, nullptr) != ARCHIVE_OK) fail_broken();
+}
+
+// An exception must not fly through libarchive, which is C.
+la_ssize_t ArchiveReader::pull(archive* reader, void* self, const void** bytes) {
+    auto* own = static_cast<ArchiveReader*>(self);
+    try {
+        return static_cast<la_ssize_t>(own->bytes_->next(*bytes));
+    } catch (...) {
+        own->trouble_ = std::current_exception();
+        archive_set_error(reader, EIO, "the archive cannot be read");
+        return ARCHIVE_FATAL;
+    }
+}
+
+ArchiveReader::ArchiveReader(std::string what, ArchiveBytes* bytes)
+    : what_(std::move(what)), reader_(archive_read_new()), bytes_(bytes) {
     if (!reader_) fail(Exit::failed, "cannot {}: there is not enough memory", what_);
     archive* reader = reader_.get();
     archive_read_support_format_tar(reader);
@@ -128,10 +150,10 @@ ArchiveReader::ArchiveReader(int fd, std::string what)
     archive_read_support_filter_lzma(reader);
     archive_read_support_filter_zstd(reader);
     archive_read_support_filter_lz4(reader);
-    if (archive_read_open_fd(reader, fd, block) != ARCHIVE_OK) fail_broken();
 }
 
 void ArchiveReader::fail_broken() const {
+    if (trouble_) std::rethrow_exception(trouble_);
     const char* words = archive_error_string(reader_.get());
     fail(Exit::refused, "cannot {}: it is no tar archive, or a broken one ({})", what_,
          printable(words ? words : "nothing more is known"));
@@ -189,6 +211,10 @@ bool ArchiveReader::piece(const void*& bytes, size_t& size, int64_t& offset) {
     if (result < ARCHIVE_WARN) fail_broken();
     offset = at;
     return true;
+}
+
+int64_t ArchiveReader::header_position() const {
+    return archive_read_header_position(reader_.get());
 }
 
 int64_t ArchiveReader::bytes_taken() const {

@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 
 #include <clocale>
+#include <exception>
 #include <memory>
 #include <string>
 
@@ -25,12 +26,21 @@ class Utf8Locale {
     locale_t own_, before_;
 };
 
-// ArchiveReader is a tar archive that is read from a descriptor, whatever it is compressed with.
+// ArchiveBytes is where the bytes of an archive come from, when that is no whole file.
+class ArchiveBytes {
+  public:
+    virtual ~ArchiveBytes() = default;
+    // The next ones, valid until the next call; 0 at the end. Throws Error.
+    virtual size_t next(const void*& bytes) = 0;
+};
+
+// ArchiveReader is a tar archive that is read from somewhere, whatever it is compressed with.
 class ArchiveReader {
   public:
     // Reads from the descriptor's present place; it stays the caller's. `what` begins the words of
     // every Error. Throws Error(Exit::refused) for what is no tar archive.
     ArchiveReader(int fd, std::string what);
+    ArchiveReader(ArchiveBytes& bytes, std::string what);
 
     // False at the end. Throws Error(Exit::refused) for a broken archive.
     bool next(Member& member);
@@ -41,12 +51,19 @@ class ArchiveReader {
     // Words of libarchive on what it could not take as it is; "" for none.
     const std::string& warning() const { return warning_; }
 
+    // Where the present member's headers begin in a plain archive.
+    int64_t header_position() const;
+
   private:
+    ArchiveReader(std::string what, ArchiveBytes* bytes);
     [[noreturn]] void fail_broken() const;
+    static la_ssize_t pull(archive*, void* self, const void** bytes);
 
     Utf8Locale locale_;
     std::string what_;
     std::unique_ptr<archive, Owned<archive_read_free>> reader_;
+    ArchiveBytes* bytes_ = nullptr;
+    std::exception_ptr trouble_;  // of bytes_, carried over libarchive
     archive_entry* entry_ = nullptr;
     std::string warning_;
 };

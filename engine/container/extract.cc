@@ -127,8 +127,9 @@ ExtractLimits limits_in(const Fd& folder, ExtractLimits given) {
     return given;
 }
 
-std::string extract_tar(int fd, RootWriter& writer, Extraction& extraction) {
-    ArchiveReader reader(fd, extraction.what);
+namespace {
+
+std::string extract_all(ArchiveReader& reader, RootWriter& writer, Extraction& extraction) {
     const int64_t before = extraction.members;
     Pouring(reader, writer, extraction).run();
     if (extraction.members == before && !extraction.may_be_empty)
@@ -136,6 +137,18 @@ std::string extract_tar(int fd, RootWriter& writer, Extraction& extraction) {
     writer.finish();
     if (extraction.told) extraction.told(reader.bytes_taken());
     return reader.warning();
+}
+
+}  // namespace
+
+std::string extract_tar(int fd, RootWriter& writer, Extraction& extraction) {
+    ArchiveReader reader(fd, extraction.what);
+    return extract_all(reader, writer, extraction);
+}
+
+std::string extract_tar(ArchiveBytes& bytes, RootWriter& writer, Extraction& extraction) {
+    ArchiveReader reader(bytes, extraction.what);
+    return extract_all(reader, writer, extraction);
 }
 
 ArchiveHead read_archive_head(const std::string& path, size_t most,

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/container/archive_reader.h"
 #include "engine/container/root_writer.h"
 
 namespace lodge {
@@ -37,6 +38,7 @@ struct Extraction {
 // could not take as it is, "" for none. Throws Error: refused for what is no archive, a broken one,
 // one that is too large, and any member that leads out of the root.
 std::string extract_tar(int fd, RootWriter& writer, Extraction& extraction);
+std::string extract_tar(ArchiveBytes& bytes, RootWriter& writer, Extraction& extraction);
 
 // The names of an archive's first members, without "./", and the content of those that `keep` says
 // yes to, each at most 1 MiB. Looks at `most` members.

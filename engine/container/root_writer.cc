@@ -362,11 +362,14 @@ void RootWriter::remember(std::string_view path) {
 }
 
 void RootWriter::white_out(std::string_view path) {
-    const Place at = place(path);
-    if (at.name.empty()) refuse(path, "would remove the root itself");
-    const Fd folder(::openat(at.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!split_member_path(path, parts_) || parts_.empty()) refuse(path, "leads out of the root");
+    // What this layer itself has made stays: it takes away only from those below.
+    if (made_.find(joined(parts_, parts_.size())) != made_.end()) return;
+    const Fd folder =
+        open_beneath(root_, joined(parts_, parts_.size() - 1), O_RDONLY | O_DIRECTORY, links_);
+    if (!folder && (errno == ENOENT || errno == ENOTDIR)) return;
     if (!folder) fail_member(errno, path);
-    remove_below(folder, at.name);
+    remove_below(folder, std::string(parts_.back()));
     forget_parent();
 }
 

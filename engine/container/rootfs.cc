@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
+#include "engine/container/copy_tree.h"
 #include "engine/container/extract.h"
+#include "engine/container/oci.h"
 #include "engine/container/rootfs_source.h"
 #include "engine/container/user_namespace.h"
 #include "engine/engine.h"
@@ -53,31 +56,6 @@ std::string check_empty_shell(const Values& on) {
     return "test -z \"$(ls -A " + shell_quote(on.text("folder")) + ")\"";
 }
 
-void extract(Work& work, const Values& on) {
-    const std::string& source = on.text("source");
-    const std::string what = "unpack " + printable(source);
-    const Fd in(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat facts {};
-    if (!in || ::fstat(in.get(), &facts) != 0) fail_errno(errno, "cannot " + what);
-    ::posix_fadvise(in.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    Fd folder = open_folder(on.text("folder"));
-    work_as_owner(work, parse_id_map(on.list("map")), [&](Work& doing, const Ownership& owner) {
-        RootWriter writer(std::move(folder), owner, Links::refuse, what);
-        Extraction extraction{.what = what,
-                              .limits = limits_in(writer.root(), {on.integer("limit", 0), 0})};
-        extraction.told = [&](int64_t done) {
-            doing.check();
-            doing.progress(done, facts.st_size, "bytes");
-        };
-        extraction.wanted = [](const Member& member) { return !is_of_vzdump(member.path); };
-        const std::string warning = extract_tar(in.get(), writer, extraction);
-        if (!warning.empty()) doing.say(warning);
-        for (const std::string& note : writer.notes())
-            doing.say(note);
-        if (::syncfs(writer.root().get()) != 0) fail_errno(errno, "cannot " + what);
-    });
-}
-
 // Before a program that the container's root is to be.
 std::string as_container_root(const Values& on) {
     std::string line;
@@ -86,6 +64,80 @@ std::string as_container_root(const Values& on) {
         line += (line.empty() ? "lxc-usernsexec -m " : " -m ") + one;
     }
     return line.empty() ? "" : line + " -- ";
+}
+
+// Fill is one action that fills a folder.
+struct Fill {
+    std::string what;
+    int64_t total = 0;  // bytes that told() counts up to; 0: not known
+    Links links = Links::refuse;
+    // Makes the members; returns words for the log, "" for none.
+    std::function<std::string(RootWriter&, Extraction&)> make;
+};
+
+void fill(Work& work, const Values& on, const Fill& how) {
+    Fd folder = open_folder(on.text("folder"));
+    work_as_owner(work, parse_id_map(on.list("map")), [&](Work& doing, const Ownership& owner) {
+        RootWriter writer(std::move(folder), owner, how.links, how.what);
+        Extraction extraction{.what = how.what,
+                              .limits = limits_in(writer.root(), {on.integer("limit", 0), 0})};
+        extraction.told = [&](int64_t done) {
+            doing.check();
+            doing.progress(done, how.total, "bytes");
+        };
+        const std::string words = how.make(writer, extraction);
+        if (!words.empty()) doing.say(words);
+        for (const std::string& note : writer.notes())
+            doing.say(note);
+        if (::syncfs(writer.root().get()) != 0) fail_errno(errno, "cannot " + how.what);
+    });
+}
+
+void extract(Work& work, const Values& on) {
+    const std::string& source = on.text("source");
+    const std::string what = "unpack " + printable(source);
+    const Fd in(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat facts {};
+    if (!in || ::fstat(in.get(), &facts) != 0) fail_errno(errno, "cannot " + what);
+    ::posix_fadvise(in.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    fill(work, on,
+         {what, facts.st_size, Links::refuse, [&](RootWriter& writer, Extraction& extraction) {
+              extraction.wanted = [](const Member& member) { return !is_of_vzdump(member.path); };
+              return extract_tar(in.get(), writer, extraction);
+          }});
+}
+
+void copy(Work& work, const Values& on) {
+    const std::string& source = on.text("source");
+    const std::string what = "copy " + printable(source);
+    const Fd from(::open(source.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!from) fail_errno(errno, "cannot " + what);
+    fill(work, on, {what, 0, Links::refuse, [&](RootWriter& writer, Extraction& extraction) {
+                        copy_tree(from, writer, extraction);
+                        return "";
+                    }});
+}
+std::string copy_shell(const Values& on) {
+    return as_container_root(on) +
+           shell_line({"cp", "-ax", "--reflink=auto", on.text("source") + "/.", on.text("folder")});
+}
+
+// An image is opened before somebody else reads it.
+void apply(Work& work, const Values& on) {
+    const OciBlobs blobs(on.text("source"));
+    const OciImage image = read_oci_image(blobs, on.text("reference", ""), machine_arch());
+    fill(work, on,
+         {"unpack the image " + printable(on.text("source")), image.size(), Links::inside,
+          [&](RootWriter& writer, Extraction& extraction) {
+              apply_layers(blobs, image, writer, extraction);
+              return "";
+          }});
+}
+std::string apply_shell(const Values& on) {
+    const std::string tag = on.text("reference", "");
+    return as_container_root(on) +
+           shell_line({"umoci", "raw", "unpack", "--image",
+                       on.text("source") + (tag.empty() ? "" : ":" + tag), on.text("folder")});
 }
 
 std::string extract_shell(const Values& on) {
@@ -113,6 +165,9 @@ constexpr ActionKind kinds[] = {
     {"rootfs-check-empty", check_empty, check_empty_shell},
     // source folder map… [limit bytes]
     {"rootfs-extract", extract, extract_shell},
+    // the same; an image has its reference as well
+    {"rootfs-copy", copy, copy_shell},
+    {"rootfs-image", apply, apply_shell},
     // folder map…
     {"rootfs-empty", empty, empty_shell},
 };
@@ -122,6 +177,21 @@ constexpr ActionKind kinds[] = {
 std::span<const ActionKind> rootfs_actions() {
     return kinds;
 }
+
+namespace {
+
+// Copying a folder into itself would never end.
+void refuse_own_copy(const std::string& source, const std::string& folder) {
+    std::error_code trouble;
+    const std::string from = std::filesystem::weakly_canonical(source, trouble).string();
+    const std::string to = std::filesystem::weakly_canonical(folder, trouble).string();
+    if (trouble) fail_errno(trouble.value(), "cannot look at " + printable(source));
+    if (to == from || to.rfind(from == "/" ? from : from + "/", 0) == 0)
+        fail(Exit::refused, "cannot copy {}: the container's own folder lies in it",
+             printable(source));
+}
+
+}  // namespace
 
 Action empty_rootfs(const std::string& folder, const IdMap& map) {
     return {"rootfs-empty", {{"folder", folder}, {"map", print_id_map(map)}}};
@@ -135,7 +205,17 @@ void plan_rootfs(Engine& engine, const RootfsRequest& request, Plan& plan) {
               {"rootfs-check-empty", {{"folder", request.folder}}});
     on.set({"source", source.path});
     if (request.limit > 0) on.set({"limit", request.limit});
-    plan.step(fmt::format("unpack {}", printable(source.given)), {"rootfs-extract", std::move(on)},
+    std::string verb = "rootfs-extract", does = "unpack";
+    if (source.kind == RootfsSource::Kind::folder) {
+        refuse_own_copy(source.path, request.folder);
+        verb = "rootfs-copy", does = "copy";
+    } else if (source.kind == RootfsSource::Kind::oci) {
+        // Throws now what would go wrong later.
+        (void)read_oci_image(OciBlobs(source.path), source.reference, machine_arch());
+        verb = "rootfs-image", does = "unpack the image";
+        if (!source.reference.empty()) on.set({"reference", source.reference});
+    }
+    plan.step(fmt::format("{} {}", does, printable(source.given)), {verb, std::move(on)},
               empty_rootfs(request.folder, request.map));
 }
 

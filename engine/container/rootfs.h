@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/container/idmap.h"
@@ -17,6 +18,8 @@ struct Engine;
 struct RootfsRequest {
     // A volume of content vztmpl or backup ("local:vztmpl/debian-12.tar.zst"), or the path of a tar
     // archive: plain, gzip, xz, zstd, bzip2 or lz4; a template of Proxmox or an archive of vzdump.
+    // A folder, which is copied. An image of OCI: a layout's folder or its archive, also as
+    // "oci:PATH:TAG" or "oci-archive:PATH:TAG".
     std::string source;
     // Full path of an empty folder, which is there when the plan's steps run; lost+found may be in
     // it.
@@ -57,6 +60,10 @@ RootfsFacts facts_of_source(Engine& engine, const std::string& source);
 // What lies in a filled folder. Its files are a container's: links in it lead nowhere else, and
 // what is unreadable is not known.
 RootfsFacts facts_of_folder(const std::string& folder);
+
+// The numbers inside of "www-data", "1000:1000", "web:staff", … by the folder's own etc/passwd and
+// etc/group; 0 and 0 for "". Throws Error(Exit::refused) for names that they do not have.
+std::pair<uint32_t, uint32_t> user_in_folder(const std::string& folder, const std::string& user);
 
 // The verbs rootfs-….
 std::span<const ActionKind> rootfs_actions();

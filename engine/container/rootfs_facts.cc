@@ -2,7 +2,11 @@
 #include <map>
 
 #include "engine/container/beneath.h"
+#include "engine/container/extract.h"
+#include "engine/container/oci.h"
 #include "engine/container/rootfs.h"
+#include "engine/container/rootfs_source.h"
+#include "engine/error.h"
 #include "engine/units.h"
 
 // What a root filesystem says of itself.
@@ -89,8 +93,66 @@ RootfsFacts facts_of_folder(const std::string& folder) {
     return facts;
 }
 
-RootfsFacts facts_of_source(Engine&, const std::string&) {
+RootfsFacts facts_of_source(Engine& engine, const std::string& given) {
+    const RootfsSource source = find_rootfs_source(engine, given);
+    switch (source.kind) {
+        case RootfsSource::Kind::folder:
+            return facts_of_folder(source.path);
+        case RootfsSource::Kind::oci:
+            return read_oci_image(OciBlobs(source.path), source.reference, machine_arch()).facts;
+        case RootfsSource::Kind::tar: {
+            RootfsFacts facts;
+            // An archive of vzdump begins with the configuration.
+            const ArchiveHead head = read_archive_head(
+                source.path, 4,
+                [](std::string_view name) {
+                    return name == "etc/vzdump/pct.conf" || name == "etc/vzdump/vps.conf";
+                },
+                "look at " + printable(given));
+            if (!head.contents.empty()) facts.config = head.contents.front().second;
+            return facts;
+        }
+    }
     return {};
+}
+
+namespace {
+
+// The number of a name in passwd(5) or group(5) of the container; nullopt when it is not there.
+std::optional<uint32_t> number_of(const Fd& root, const std::string& file, const std::string& name,
+                                  size_t column) {
+    const auto whole = [](const std::string& text) -> std::optional<uint32_t> {
+        const auto number = parse_integer(text);
+        if (!number || *number < 0 || *number >= UINT32_MAX) return std::nullopt;
+        return static_cast<uint32_t>(*number);
+    };
+    if (column == 2)
+        if (const auto number = whole(name)) return number;
+    for (const std::string& line : split(read_beneath(root, file, 1 << 20), '\n')) {
+        const auto parts = split(line, ':');
+        if (parts.size() <= column) continue;
+        if (parts[0] == name || (column == 3 && parts[2] == name)) return whole(parts[column]);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::pair<uint32_t, uint32_t> user_in_folder(const std::string& folder, const std::string& user) {
+    if (user.empty()) return {0, 0};
+    const Fd root = open_folder(folder);
+    const auto colon = user.find(':');
+    const std::string name = user.substr(0, colon);
+    const auto uid = number_of(root, "etc/passwd", name, 2);
+    const auto gid = colon == std::string::npos
+                         ? number_of(root, "etc/passwd", name, 3).value_or(0)
+                         : number_of(root, "etc/group", user.substr(colon + 1), 2);
+    if (!uid || !gid)
+        fail(Exit::refused,
+             "the image wants to run as {}, whom its /etc/passwd or /etc/group does "
+             "not have",
+             printable(user));
+    return {*uid, *gid};
 }
 
 }  // namespace lodge

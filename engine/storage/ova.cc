@@ -44,9 +44,9 @@ std::string read_piece(const std::string& path, int64_t offset, int64_t length) 
     return bytes;
 }
 
-// Where the data of a member begins: behind its headers, of which a long name has more than one
-// (typeflags of POSIX.1 pax and of GNU tar).
-int64_t data_offset(const std::string& path, int64_t header) {
+}  // namespace
+
+int64_t tar_data_offset(const std::string& path, int64_t header) {
     for (int i = 0; i < 16; ++i) {
         const std::string block = read_piece(path, header, 512);
         const char type = block[156];
@@ -58,8 +58,11 @@ int64_t data_offset(const std::string& path, int64_t header) {
         if (size > most_text) break;
         header += (size + 511) / 512 * 512;
     }
-    refuse(path, "its headers are not understood");
+    fail(Exit::refused, "cannot read the archive {}: its headers are not understood",
+         printable(path));
 }
+
+namespace {
 
 using Archive = std::unique_ptr<archive, Owned<archive_read_free>>;
 
@@ -92,7 +95,7 @@ void list_archive(const std::string& path, OvfPackage& package) {
         OvfPackage::Part part;
         part.path = path;
         part.length = archive_entry_size(entry);
-        part.offset = data_offset(path, archive_read_header_position(reader.get()));
+        part.offset = tar_data_offset(path, archive_read_header_position(reader.get()));
         if (part.length < 0 || part.offset > facts.st_size ||
             part.length > facts.st_size - part.offset)
             refuse(path, fmt::format("it ends in the middle of '{}'", printable(name)));

@@ -74,6 +74,9 @@ OvfPackage read_ovf_package(const std::string& path);
 void verify_part(const OvfPackage::Part& part, bool (*going)(void*), void (*told)(void*, int64_t),
                  void* with);
 
+// Where the data of a plain tar archive's member begins, whose headers begin at `header`: a long
+// name has more than one (typeflags of POSIX.1 pax and of GNU tar). Throws Error.
+int64_t tar_data_offset(const std::string& path, int64_t header);
 // A name in a package that leads nowhere else: relative, without "..".
 bool is_member_name(std::string_view name);
 
