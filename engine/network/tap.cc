@@ -15,45 +15,16 @@
 #include <memory>
 
 #include "engine/error.h"
+#include "engine/network/links.h"
 #include "engine/process.h"
 #include "engine/units.h"
 
 namespace lodge {
 namespace {
 
-using Socket = std::unique_ptr<nl_sock, Owned<nl_socket_free>>;
-using Link = std::unique_ptr<rtnl_link, Owned<rtnl_link_put>>;
+using Socket = NetlinkSocket;
+using Link = NetlinkLink;
 using Message = std::unique_ptr<nl_msg, Owned<nlmsg_free>>;
-
-[[noreturn]] void fail_netlink(int result, const std::string& what) {
-    const bool permission = result == -NLE_PERM || result == -NLE_NOACCESS;
-    fail(permission ? Exit::missing : Exit::failed, "{}: {}", what, nl_geterror(result));
-}
-
-void check(int result, const std::string& what) {
-    if (result < 0) fail_netlink(result, what);
-}
-
-Socket open_netlink() {
-    Socket socket(nl_socket_alloc());
-    if (!socket) throw Error("cannot talk to the kernel about networks: out of memory");
-    check(nl_connect(socket.get(), NETLINK_ROUTE), "cannot talk to the kernel about networks");
-    return socket;
-}
-
-Link get_link(const Socket& socket, const std::string& name) {
-    rtnl_link* link = nullptr;
-    const int result = rtnl_link_get_kernel(socket.get(), 0, name.c_str(), &link);
-    if (result == -NLE_OBJ_NOTFOUND || result == -NLE_NODEV) return Link();
-    check(result, "cannot look at the interface " + name);
-    return Link(link);
-}
-
-void check_name(const std::string& name) {
-    const bool good = !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
-                      name.find_first_of("/ \t\n:%") == std::string::npos;
-    if (!good) fail(Exit::usage, "'{}' is no name for a network interface", printable(name));
-}
 
 std::string bridge_setting(const std::string& bridge, const char* setting) {
     std::ifstream file("/sys/class/net/" + bridge + "/bridge/" + setting);
@@ -92,16 +63,16 @@ void change_vlan(const Socket& socket, int index, int type, int vlan, uint16_t f
     ifinfomsg header{};
     header.ifi_family = AF_BRIDGE;
     header.ifi_index = index;
-    check(nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO), what);
+    check_netlink(nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO), what);
     bridge_vlan_info info{};
     info.flags = flags;
     info.vid = static_cast<uint16_t>(vlan);
     nlattr* nest = nla_nest_start(message.get(), IFLA_AF_SPEC);
     if (!nest) throw Error(what + ": out of memory");
-    check(nla_put(message.get(), IFLA_BRIDGE_VLAN_INFO, sizeof info, &info), what);
+    check_netlink(nla_put(message.get(), IFLA_BRIDGE_VLAN_INFO, sizeof info, &info), what);
     nla_nest_end(message.get(), nest);
-    check(nl_send_auto(socket.get(), message.get()), what);
-    check(nl_wait_for_ack(socket.get()), what);
+    check_netlink(nl_send_auto(socket.get(), message.get()), what);
+    check_netlink(nl_wait_for_ack(socket.get()), what);
 }
 
 void join_vlans(const Socket& socket, const TapWish& wish, int index, const std::string& what) {
@@ -146,7 +117,7 @@ void join_bridge(const Socket& socket, const TapWish& wish, const Link& tap) {
     rtnl_link_set_mtu(change.get(), wish.mtu > 0 ? static_cast<unsigned>(wish.mtu)
                                                  : rtnl_link_get_mtu(bridge.get()));
     rtnl_link_set_master(change.get(), rtnl_link_get_ifindex(bridge.get()));
-    check(rtnl_link_change(socket.get(), tap.get(), change.get(), 0), what);
+    check_netlink(rtnl_link_change(socket.get(), tap.get(), change.get(), 0), what);
     join_vlans(socket, wish, rtnl_link_get_ifindex(tap.get()), what);
 }
 
@@ -184,19 +155,20 @@ void limit_rate(const TapWish& wish, std::vector<std::string>& notes) {
 }  // namespace
 
 Fd make_tap(const TapWish& wish, std::vector<std::string>& notes) {
-    check_name(wish.name);
+    check_link_name(wish.name);
     const Socket socket = open_netlink();
     Fd fd = open_tap(wish.name, wish.multi_queue);
     no_address(wish.name);
     const Link tap = get_link(socket, wish.name);
     if (!tap) fail(Exit::failed, "the network interface {} vanished", wish.name);
     if (!wish.bridge.empty()) {
-        check_name(wish.bridge);
+        check_link_name(wish.bridge);
         join_bridge(socket, wish, tap);
     }
     const Link up(rtnl_link_alloc());
     rtnl_link_set_flags(up.get(), IFF_UP);
-    check(rtnl_link_change(socket.get(), tap.get(), up.get(), 0), "cannot turn on " + wish.name);
+    check_netlink(rtnl_link_change(socket.get(), tap.get(), up.get(), 0),
+                  "cannot turn on " + wish.name);
     if (wish.rate > 0) limit_rate(wish, notes);
     return fd;
 }
@@ -224,13 +196,6 @@ std::string rate_as_shell(const TapWish& wish) {
     for (const auto& argv : rate_commands(wish))
         lines.push_back(shell_line(argv));
     return join(lines, "\n");
-}
-
-void remove_link(const std::string& name) {
-    check_name(name);
-    const Socket socket = open_netlink();
-    if (const Link link = get_link(socket, name))
-        check(rtnl_link_delete(socket.get(), link.get()), "cannot remove the interface " + name);
 }
 
 }  // namespace lodge

@@ -32,7 +32,4 @@ std::string tap_as_shell(const TapWish& wish);
 // Of that only what limits the rate, for any interface named so.
 std::string rate_as_shell(const TapWish& wish);
 
-// Removes the interface if it is there still.
-void remove_link(const std::string& name);
-
 }  // namespace lodge
