@@ -1,5 +1,6 @@
 #include "engine/container/rootfs.h"
 #include "engine/engine.h"
+#include "engine/network/nat.h"
 #include "engine/vm/demo.h"
 #include "engine/vm/vm.h"
 
@@ -17,6 +18,7 @@ const Actions& all_actions() {
         cloudinit_actions(),
         demo_actions(),
         rootfs_actions(),
+        nat_actions(),
     });
     return actions;
 }

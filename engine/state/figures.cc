@@ -147,17 +147,6 @@ std::optional<double> pressure_figure(std::string_view text) {
     return percent ? std::optional(*percent / 100) : std::nullopt;
 }
 
-std::optional<TapOwner> tap_owner(std::string_view name) {
-    if (!name.starts_with("tap")) return std::nullopt;
-    const auto middle = name.find('i', 3);
-    if (middle == std::string_view::npos) return std::nullopt;
-    const auto guest = parse_integer(name.substr(3, middle - 3));
-    const auto card = parse_integer(name.substr(middle + 1));
-    if (!guest || !card || *guest < 100 || *guest > 999999999 || *card < 0 || *card > 31)
-        return std::nullopt;
-    return TapOwner{static_cast<int>(*guest), static_cast<int>(*card)};
-}
-
 std::optional<double> Meter::rate(double counter, Time now) {
     const double seconds = std::chrono::duration<double>(now - time_).count();
     if (known_ && counter >= counter_ && seconds < 0.5) return rate_;

@@ -63,12 +63,6 @@ std::vector<DiskFigures> disk_figures(std::string_view text);
 // "some avg10=64.76 …": the share of the last ten seconds, 0…1; nullopt for anything else.
 std::optional<double> pressure_figure(std::string_view text);
 
-// The guest and the number of its card that a tap is for ("tap101i0"); nullopt for other names.
-struct TapOwner {
-    int guest = 0, card = 0;
-};
-std::optional<TapOwner> tap_owner(std::string_view name);
-
 // Meter makes a rate of a counter that grows. A look too soon after the one before changes nothing,
 // so that a picture that is drawn out of turn shows no jumps.
 class Meter {

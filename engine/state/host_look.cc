@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine/host.h"
+#include "engine/network/port.h"
 #include "engine/units.h"
 
 namespace lodge {
@@ -117,7 +118,7 @@ void HostLook::read_links(HostView& view, Time now) {
     double in = 0, out = 0;
     bool any = false;
     for (const LinkFigures& link : link_figures(links_.read())) {
-        if (const auto owner = tap_owner(link.name)) {
+        if (const auto owner = guest_port(link.name)) {
             RunningGuest::Traffic& carried = traffic_[owner->guest];
             carried.from_guest += link.received;
             carried.to_guest += link.sent;

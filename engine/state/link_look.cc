@@ -12,6 +12,7 @@
 #include "engine/error.h"
 #include "engine/fd.h"
 #include "engine/host.h"
+#include "engine/network/port.h"
 #include "engine/units.h"
 
 namespace lodge {
@@ -52,7 +53,7 @@ LinkView view_of(rtnl_link* link) {
     view.mtu = static_cast<int>(rtnl_link_get_mtu(link));
     view.received = static_cast<int64_t>(rtnl_link_get_stat(link, RTNL_LINK_RX_BYTES));
     view.sent = static_cast<int64_t>(rtnl_link_get_stat(link, RTNL_LINK_TX_BYTES));
-    if (const auto owner = tap_owner(view.name)) {
+    if (const auto owner = guest_port(view.name)) {
         view.guest = owner->guest;
         view.guest_key = "net" + std::to_string(owner->card);
     }

@@ -57,7 +57,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "passwd, qemu-system-x86, qemu-utils")
 # Without these, Lodge runs; what needs one says which.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
-    "ovmf, swtpm, swtpm-tools, genisoimage, busybox-static, systemd")
+    "ovmf, swtpm, swtpm-tools, genisoimage, busybox-static, systemd, dnsmasq-base, iproute2, passt")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, man-db, socat")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
     "${CMAKE_CURRENT_SOURCE_DIR}/packaging/postinst;${CMAKE_CURRENT_SOURCE_DIR}/packaging/postrm;${CMAKE_CURRENT_SOURCE_DIR}/packaging/conffiles")
