@@ -1,3 +1,4 @@
+#include "engine/container/net.h"
 #include "engine/container/rootfs.h"
 #include "engine/engine.h"
 #include "engine/network/nat.h"
@@ -19,6 +20,7 @@ const Actions& all_actions() {
         demo_actions(),
         rootfs_actions(),
         nat_actions(),
+        ct_net_actions(),
     });
     return actions;
 }

@@ -89,6 +89,9 @@ void plan_ct_net_start(Engine& engine, const Guest& guest, Plan& plan);
 // Adds what follows its end: the NAT network goes with its last user.
 void plan_ct_net_stop(Engine& engine, const Guest& guest, Plan& plan);
 
+// ct-net-end path
+std::span<const ActionKind> ct_net_actions();
+
 // CtSystem is what kind of system a root file system holds, as far as its network is concerned.
 struct CtSystem {
     enum class Manager { none, ifupdown, netplan, networkd, networkmanager, ifcfg };

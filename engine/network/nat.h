@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/config.h"
 #include "engine/network/leases.h"
 #include "engine/network/range.h"
 #include "engine/plan.h"
@@ -60,6 +61,8 @@ std::string kept_address(Engine& engine, NatNetwork& network, int guest, const s
 // `bridged`: false where the kernel has no bridge; then there is no dnsmasq either. Throws
 // Error(Exit::missing) when dnsmasq is not installed.
 void plan_nat_up(Engine& engine, const NatNetwork& network, int guest, bool bridged, Plan& plan);
+// plan_nat_up() for each network of Lodge's own that a virtual machine's cards are on.
+void plan_vm_nat_up(Engine& engine, const Config& config, int guest, Plan& plan);
 // Adds the steps that end the guest's part in all networks it is in; each goes with its last user.
 void plan_nat_leave(Engine& engine, int guest, Plan& plan);
 

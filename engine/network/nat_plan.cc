@@ -245,6 +245,19 @@ void plan_nat_up(Engine& engine, const NatNetwork& network, int guest, bool brid
     plan.step("give its guests addresses and names", {"nat-dhcp", serving}, undo);
 }
 
+void plan_vm_nat_up(Engine& engine, const Config& config, int guest, Plan& plan) {
+    std::vector<std::string> names;
+    for (const std::string& key : config.indexed("net")) {
+        const auto net = config.properties(key);
+        const std::string bridge = net ? net->text("bridge") : "";
+        if (engine.host.is_root() && is_nat_name(bridge) && !is_foreign_link(engine.host, bridge) &&
+            std::find(names.begin(), names.end(), bridge) == names.end())
+            names.push_back(bridge);
+    }
+    for (const std::string& name : names)
+        plan_nat_up(engine, nat_network(engine.host, name), guest, true, plan);
+}
+
 void plan_nat_leave(Engine& engine, int guest, Plan& plan) {
     const Host& host = engine.host;
     for (const std::string& name : host.list(host.run_folder() + "/network")) {

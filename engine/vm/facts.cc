@@ -10,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/network/nat.h"
 #include "engine/units.h"
 #include "engine/vm/cloudinit.h"
 #include "engine/vm/vm.h"
@@ -157,13 +158,21 @@ void take_volumes(Engine& engine, const Config& config, MachineFacts& facts) {
     if (!facts.volumes.empty()) facts.io_uring = io_uring_works(engine.host);
 }
 
-void take_bridges(const Host& host, MachineFacts& facts) {
+void take_bridges(const Host& host, const Config& config, MachineFacts& facts) {
     const std::string folder = host.system("/sys/class/net");
     for (const std::string& name : host.list(folder)) {
         if (!host.exists(folder + "/" + name + "/bridge")) continue;
         facts.bridges.push_back(name);
         const auto mtu = parse_integer(host.read_line(folder + "/" + name + "/mtu"));
         if (mtu && *mtu != 1500) facts.bridge_mtus[name] = static_cast<int>(*mtu);
+    }
+    // Lodge's own network is there when it is needed.
+    for (const std::string& key : config.indexed("net")) {
+        const auto net = config.properties(key);
+        const std::string bridge = net ? net->text("bridge") : "";
+        if (host.is_root() && is_nat_name(bridge) &&
+            std::find(facts.bridges.begin(), facts.bridges.end(), bridge) == facts.bridges.end())
+            facts.bridges.push_back(bridge);
     }
     facts.vhost_net = host.exists(host.system("/dev/vhost-net"));
 }
@@ -236,7 +245,7 @@ MachineFacts vm_facts(Engine& engine, const Guest& guest) {
         fail(Exit::missing, "{} boots by UEFI, whose firmware is missing: install the package ovmf",
              guest_words(guest));
     take_volumes(engine, config, facts);
-    if (!config.indexed("net").empty()) take_bridges(host, facts);
+    if (!config.indexed("net").empty()) take_bridges(host, config, facts);
     take_usb(host, config, facts);
     if (config.current.has("tpmstate0")) facts.swtpm = host.program("swtpm").value_or("");
     if (!config.indexed("virtiofs").empty()) {

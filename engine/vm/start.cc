@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/guest_user.h"
+#include "engine/network/nat.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/cloudinit.h"
@@ -194,6 +195,7 @@ Plan vm_start_steps(Engine& engine, const Guest& guest) {
         plan.step("write the cloud-init disk", cloudinit_action(guest.id));
     plan_hook(engine, next, plan, "pre-start", true);
     plan_helpers(engine.host, command, guest.id, plan);
+    plan_vm_nat_up(engine, next.config, guest.id, plan);
     plan.step("start QEMU and wait until it says running",
               start_action(engine.host, next, command, hold),
               Action{"vm-kill", {{"guest", guest.id}}});

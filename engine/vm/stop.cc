@@ -2,6 +2,7 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/network/nat.h"
 #include "engine/vm/agent.h"
 #include "engine/vm/change.h"
 #include "engine/vm/life.h"
@@ -55,6 +56,7 @@ Action shutdown_action(const Guest& guest, const Values& words) {
 void plan_after_end(Engine& engine, const Guest& guest, Plan& plan) {
     const size_t steps = plan.steps.size();
     plan.step("take away its sockets and its control group", {"vm-clean", {{"guest", guest.id}}});
+    plan_nat_leave(engine, guest.id, plan);
     plan_hook(engine, guest, plan, "post-stop", false);
     plan.no_way_back_from(steps);
 }
