@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2054,SC2120
+# Sourced by tests/minipc/run and the scenarios' frame: starts a machine and ends it.
+
+# missing: what this host lacks to run the machine that was read, in words; nothing when it can.
+missing() {
+    local tool words=() free
+    for tool in qemu-system-x86_64 iasl socat jq; do
+        command -v $tool >/dev/null || words+=("the program $tool")
+    done
+    free=$(awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
+    # QEMU's translated code and its own needs come on top.
+    ((free > memory + 700)) || words+=("memory: $((memory + 700)) MiB are wanted, $free are free")
+    printf '%s\n' "${words[@]}"
+}
+
+# links_library: what gives QEMU's links ASPM, compiled when its text is new.
+links_library() {
+    local source=$minipc/tools/pcie_links.cc file
+    file=$cache/links-$(sha256sum "$source" | cut -c 1-16).so
+    if [[ ! -e $file ]]; then
+        mkdir -p "$cache"
+        "${CXX:-g++}" -std=c++20 -O2 -Wall -Wextra -Wpedantic -Wshadow -Werror -shared -fPIC \
+            -o "$file.$$" "$source" || die "$source does not compile"
+        mv "$file.$$" "$file"
+    fi
+    echo "$file"
+}
+
+# start_machine FILE SECONDS [PROGRAM]: boots a fresh copy in $folder and waits until a command can be
+# run in it, PROGRAM being its "lodge". After so many seconds it is ended, whatever happens here.
+start_machine() {
+    local file=$1 limit=$2 program=${3:-} image lacks began
+    began=$(date +%s%N)
+    mkdir -p "$folder"/host/{bin,job}
+    mkfifo "$folder"/agent.{in,out}
+    # QEMU's user inside looks at it too.
+    chmod 755 "$folder" "$folder"/host "$folder"/host/*
+    read_machine "$file"
+    lacks=$(missing)
+    [[ -z $lacks ]] || { say "$machine cannot run here, it lacks: $lacks"; return 77; }
+    image=$("$minipc/build") || return 125
+    make_ssdt "$folder"
+    [[ -z $program ]] || cp "$program" "$folder/host/bin/lodge"
+    [[ ${#chips[@]} == 0 ]] || printf '%s\n' "${chips[@]}" >"$folder/host/chips"
+    cp "$image/vmlinuz" "$image/nested-initrd" "$folder/host/"
+    # What comes first is the plumbing, which no real machine has: the root disk, the host's folder,
+    # the agent's port. Debian's kernel is entered without firmware's boot menu.
+    local command=(qemu-system-x86_64 -name "$machine" -accel tcg,thread=multi,tb-size=512
+        -cpu "max,la57=off,+invtsc,x-force-features=on,family=23,model=113,stepping=0,model-id=Lodge mini PC"
+        -smp "$cpus" -m "$memory" -nodefaults -display none -vga none -rtc base=utc
+        -kernel "$image/vmlinuz" -initrd "$image/initrd"
+        -append "console=tty0 console=ttyS0 quiet loglevel=4 mitigations=off nowatchdog nokaslr random.trust_cpu=1 tsc=reliable ${kernel_words[*]} ${MINIPC_KERNEL_WORDS:-}"
+        -drive "file=$image/root.img,if=none,id=root,format=raw,snapshot=on,cache=unsafe"
+        -device virtio-blk-pci,drive=root,addr=10.0,serial=root
+        -fsdev "local,id=host,path=$folder/host,security_model=none,multidevs=remap"
+        -device virtio-9p-pci,fsdev=host,mount_tag=host,addr=15.0
+        -device virtio-serial-pci,id=serial,addr=12.0
+        # A pipe, whose other end never hangs up.
+        -chardev "pipe,path=$folder/agent,id=agent"
+        -device virtserialport,bus=serial.0,nr=1,chardev=agent,name=minipc.agent
+        -chardev "socket,path=$folder/serial.sock,server=on,wait=off,id=line,logfile=$folder/console"
+        -serial chardev:line
+        -pidfile "$folder/pid" -qmp "unix:$folder/qmp.sock,server=on,wait=off"
+        -qtest "unix:$folder/qtest.sock,server=on,wait=off" -qtest-log none
+        # A device that comes or goes is told of by its port, as on a real machine, not by firmware.
+        -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
+        "${qemu_words[@]}")
+    [[ -z $aspm ]] || command=(env "LD_PRELOAD=$(links_library)" "${command[@]}")
+    printf '%q ' "${command[@]}" >"$folder/command"
+    # A copy of the root disk's changes goes where there is room.
+    local with=()
+    ((limit == 0)) || with=(setpriv --pdeathsig TERM timeout --foreground --kill-after=5 "$limit"
+        setpriv --pdeathsig KILL)
+    TMPDIR=$folder setsid "${with[@]}" "${command[@]}" </dev/null >"$folder/qemu.log" 2>&1 &
+    local starter=$!
+    until [[ -s $folder/pid && -S $folder/qtest.sock ]]; do
+        kill -0 $starter 2>/dev/null || { cat "$folder/qemu.log" >&2; say "QEMU did not start"; return 125; }
+        sleep 0.05
+    done
+    until [[ -e $folder/host/ready ]]; do
+        alive || { report_machine >&2; say "the machine ended while it booted (limit $limit s)"; return 125; }
+        sleep 0.05
+    done
+    # Drivers of what was found are loaded beside the rest of the boot.
+    inside "$((limit ? limit : 600))" 'systemctl is-system-running --wait; udevadm settle' >/dev/null ||
+        true
+    boot_ms=$((($(date +%s%N) - began) / 1000000))
+}
+
+# stop_machine: ends it as a pulled plug does.
+stop_machine() {
+    local pid tries=0
+    pid=$(cat "$folder/pid" 2>/dev/null) || return 0
+    while alive && ((tries < 100)); do
+        kill -TERM "$pid" 2>/dev/null
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    ! alive || kill -KILL "$pid"
+    rm -f "$folder/pid"
+}
+
+# report_machine: what the machine said, for whoever must find out why something failed.
+report_machine() {
+    local file
+    for file in qemu.log console host/journal; do
+        [[ -s $folder/$file ]] || continue
+        echo "---- $machine: the last of its ${file##*/}"
+        tail -n "${1:-80}" "$folder/$file" | tr -d '\r\033' | sed 's/^/    /'
+    done
+}
