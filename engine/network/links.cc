@@ -37,18 +37,21 @@ void add_bridge(const NetlinkSocket& socket, const std::string& name) {
     if (result != -NLE_EXIST) check_netlink(result, "cannot make the bridge " + name);
 }
 
-void add_address(const NetlinkSocket& socket, int index, const std::string& name,
-                 const std::string& text) {
-    const std::string what = fmt::format("cannot give {} the address {}", name, text);
+NetlinkAddress make_address(int index, const std::string& text, const std::string& what) {
     nl_addr* parsed = nullptr;
     check_netlink(nl_addr_parse(text.c_str(), AF_INET, &parsed), what);
     const RawAddress local(parsed);
-    const NetlinkAddress address(rtnl_addr_alloc());
+    NetlinkAddress address(rtnl_addr_alloc());
     if (!address) throw Error(what + ": out of memory");
     rtnl_addr_set_ifindex(address.get(), index);
     check_netlink(rtnl_addr_set_local(address.get(), local.get()), what);
-    const int result = rtnl_addr_add(socket.get(), address.get(), NLM_F_EXCL);
-    if (result != -NLE_EXIST) check_netlink(result, what);
+    return address;
+}
+
+int index_of(const std::string& name) {
+    const auto index = static_cast<int>(::if_nametoindex(name.c_str()));
+    if (index == 0) fail(Exit::failed, "the interface {} vanished", name);
+    return index;
 }
 
 }  // namespace
@@ -108,7 +111,21 @@ void make_bridge(const std::string& name, const std::string& address, const std:
     rtnl_link_set_flags(change.get(), IFF_UP);
     check_netlink(rtnl_link_change(socket.get(), bridge.get(), change.get(), 0),
                   "cannot turn on " + name);
-    add_address(socket, rtnl_link_get_ifindex(bridge.get()), name, address);
+    add_address(name, address);
+}
+
+void add_address(const std::string& name, const std::string& address) {
+    const std::string what = fmt::format("cannot give {} the address {}", name, address);
+    const NetlinkAddress made = make_address(index_of(name), address, what);
+    const int result = rtnl_addr_add(open_netlink().get(), made.get(), NLM_F_EXCL);
+    if (result != -NLE_EXIST) check_netlink(result, what);
+}
+
+void remove_address(const std::string& name, const std::string& address) {
+    const std::string what = fmt::format("cannot take the address {} from {}", address, name);
+    const NetlinkAddress made = make_address(index_of(name), address, what);
+    const int result = rtnl_addr_delete(open_netlink().get(), made.get(), 0);
+    if (result != -NLE_NOADDR && result != -NLE_OBJ_NOTFOUND) check_netlink(result, what);
 }
 
 std::string bridge_as_shell(const std::string& name, const std::string& address) {

@@ -30,6 +30,9 @@ void make_bridge(const std::string& name, const std::string& address, const std:
 // The hardware address it gets: the same whenever it is made anew.
 std::string bridge_mac(const std::string& name);
 std::string bridge_as_shell(const std::string& name, const std::string& address);
+// Makes sure of an address of this machine itself ("10.87.0.1/32" on "lo"), or takes it away.
+void add_address(const std::string& name, const std::string& address);
+void remove_address(const std::string& name, const std::string& address);
 // Removes the interface if it is there still.
 void remove_link(const std::string& name);
 

@@ -79,7 +79,7 @@ std::vector<NatLook> look_at_nats(const Host& host);
 // The addresses that dnsmasq gave to cards with these hardware addresses.
 std::vector<std::string> leased_addresses(const Host& host, const std::vector<std::string>& macs);
 
-// nat-join | nat-bridge | nat-filter | nat-dhcp | nat-leave, each with `name`
+// nat-join | nat-bridge | nat-gateway | nat-filter | nat-dhcp | nat-leave, each with `name`
 std::span<const ActionKind> nat_actions();
 
 }  // namespace lodge

@@ -87,6 +87,20 @@ std::string bridge_shell(const Values& on) {
     return bridge_as_shell(on.text("name"), range.address(1) + "/24");
 }
 
+// ---- nat-gateway: without a bridge, this machine itself has the gateway's address, so that it
+// answers for it on every guest's cable
+
+void own_gateway(Work& work, const Values& on) {
+    const Host& host = work.engine().host;
+    const FileLock lock = locked(host);
+    add_address("lo", network_of(host, on).gateway() + "/32");
+}
+
+std::string own_gateway_shell(const Values& on) {
+    const Ipv4Range range = Ipv4Range::parse(on.text("range")).value_or(Ipv4Range());
+    return "ip address add " + range.address(1) + "/32 dev lo";
+}
+
 // ---- nat-filter: this machine forwards for the network, under its own address
 
 void set_forwarding(const Host& host, bool on) {
@@ -156,6 +170,7 @@ bool is_coming(Engine& engine, int guest) {
 void take_away(Work& work, const NatNetwork& network) {
     const Host& host = work.engine().host;
     nat::stop_dnsmasq(host, network.name);
+    if (network.range.prefix == 24) remove_address("lo", network.gateway() + "/32");
     if (!is_foreign_link(host, network.name)) remove_link(network.name);
     const std::string what = "cannot take away the address translation of " + network.name;
     run_nft(nat_rules_away(network.name, network.range), what);
@@ -206,7 +221,7 @@ std::string leave_shell(const Values& on) {
 constexpr ActionKind kinds[] = {
     {"nat-join", join, join_shell},       {"nat-bridge", bridge, bridge_shell},
     {"nat-filter", filter, filter_shell}, {"nat-dhcp", dhcp, dhcp_shell},
-    {"nat-leave", leave, leave_shell},
+    {"nat-leave", leave, leave_shell},    {"nat-gateway", own_gateway, own_gateway_shell},
 };
 
 Action leave_action(const Host& host, const NatNetwork& network, int guest) {
@@ -230,7 +245,11 @@ void plan_nat_up(Engine& engine, const NatNetwork& network, int guest, bool brid
         if (kept.guest == guest)
             joining.add("kept", fmt::format("{} {} {}", kept.ip, kept.guest, kept.key));
     plan.step("it uses Lodge's own network " + network.name, {"nat-join", joining}, undo);
-    if (bridged) plan.step("make sure of the bridge " + network.name, {"nat-bridge", which}, undo);
+    if (bridged)
+        plan.step("make sure of the bridge " + network.name, {"nat-bridge", which}, undo);
+    else
+        plan.step("answer for its gateway, as this kernel has no bridges", {"nat-gateway", which},
+                  undo);
     const bool off = host.read_line(host.system(forward_path)) == "0";
     Values filtering = which;
     filtering.set({"no-router", off});

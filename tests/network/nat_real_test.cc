@@ -259,6 +259,29 @@ TEST_F(NatReal, this_machine_does_not_become_a_router) {
     expect_clean();
 }
 
+// What liblxc does for a card with veth.mode=router, done by hand.
+TEST_F(NatReal, without_bridges_a_guest_is_routed_to) {
+    Plan plan;
+    plan.title = "up";
+    plan_nat_up(engine, nat_network(engine.host, "lodge0"), 102, false, plan);
+    engine.jobs.run_here(engine, plan);
+    EXPECT_EQ(::if_nametoindex("lodge0"), 0U);
+    Neighbour guest;
+    guest.connect("veth102i0", "eth0");
+    sh("ip route add 10.87.0.2/32 dev veth102i0");
+    guest.run(
+        "ip addr add 10.87.0.2/32 dev eth0; ip route add 10.87.0.1 dev eth0; "
+        "ip route add default via 10.87.0.1");
+    guest.run("busybox ping -c 1 -W 5 10.87.0.1 >/dev/null");
+    guest.run("busybox ping -c 1 -W 5 198.51.100.1 >/dev/null");
+    EXPECT_TRUE(look("lodge0").up);
+    EXPECT_FALSE(look("lodge0").dhcp);
+    guest.end();
+    leave(102);
+    EXPECT_EQ(sh("ip -o addr show dev lo").find("10.87"), std::string::npos);
+    expect_clean();
+}
+
 TEST_F(NatReal, leaves_another_ones_bridge_alone) {
     sh("ip link add lodge0 type bridge");
     EXPECT_TRUE(is_foreign_link(engine.host, "lodge0"));
