@@ -124,7 +124,7 @@ void end_user_network(Work& work, const Values& on) {
     if (!pid || *pid < 2 || *pid > INT32_MAX) return;
     const std::string name = host.read_line(host.system(fmt::format("/proc/{}/comm", *pid)));
     const auto process = identify(host, static_cast<pid_t>(*pid));
-    if (process && (name.starts_with("pasta") || name == "slirp4netns"))
+    if (process && (name.starts_with("pas") || name == "slirp4netns"))
         if (const Fd pidfd = open_process(host, *process)) signal_process(pidfd, SIGTERM);
     host.remove(path);
 }

@@ -81,9 +81,10 @@ std::string user_script(const CtCard& card, const CtNetFacts& facts,
                 "\ntimeout 10 head -c 1 <&3 >/dev/null || exit 1\nexec 3>&-\nrm -f " + ready + "\n";
     }
     // The number may have gone to another program meanwhile.
-    const std::string stop = "read -r pid < " + pid +
-                             " 2>/dev/null && read -r program < \"/proc/$pid/comm\" &&\n"
-                             "case \"$program\" in pasta*|slirp4netns) kill \"$pid\" ;; esac\n";
+    const std::string stop =
+        "read -r pid < " + pid +
+        " 2>/dev/null && read -r program < \"/proc/$pid/comm\" &&\n"
+        "case \"$program\" in passt*|pasta*|slirp4netns) kill \"$pid\" ;; esac\n";
     return std::string(head) + "case \"${LXC_HOOK_TYPE:-$3}\" in\nstart-host)\n" + start +
            ";;\npost-stop)\n" + stop + "rm -f " + pid + "\n;;\nesac\nexit 0\n";
 }

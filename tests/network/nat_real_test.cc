@@ -41,6 +41,8 @@ class NatReal : public testing::Test {
         if (!there) return;
         for (const NatLook& look : look_at_nats(scratch.host))
             nat::stop_dnsmasq(scratch.host, look.network.name);
+        sh("test ! -e " + scratch.folder.path() + "/other || kill $(cat " + scratch.folder.path() +
+           "/other) 2>/dev/null || true");
     }
 
     Plan up_plan(const std::string& name, int guest) {
