@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,6 +60,10 @@ struct Option {
 struct Report {
     std::string text;  // ends with a newline unless empty
     std::string json;  // one JSON value
+    // Or what makes it, where making it costs as much as all the rest and is seldom asked for.
+    std::function<std::string()> make_json = {};
+
+    std::string as_json() const { return make_json ? make_json() : json; }
 };
 
 // Command is one line of the table that keys, bottom bar, palette, words, help, manual and

@@ -1,5 +1,6 @@
 #include "engine/host.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <thread>
 
 #include "engine/error.h"
@@ -146,13 +148,15 @@ void Host::write_volatile(const std::string& path, std::string_view content, mod
 
 std::vector<std::string> Host::list(const std::string& folder) const {
     std::vector<std::string> names;
-    std::error_code trouble;
-    for (auto it = std::filesystem::directory_iterator(folder, trouble);
-         !trouble && it != std::filesystem::directory_iterator(); it.increment(trouble))
-        names.push_back(it->path().filename().string());
-    if (trouble && trouble != std::errc::no_such_file_or_directory &&
-        trouble != std::errc::not_a_directory)
-        fail_errno(trouble.value(), "cannot list " + folder);
+    const std::unique_ptr<DIR, Owned<::closedir>> open(::opendir(folder.c_str()));
+    if (!open && errno != ENOENT && errno != ENOTDIR) fail_errno(errno, "cannot list " + folder);
+    errno = 0;
+    while (const dirent* entry = open ? ::readdir(open.get()) : nullptr) {
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
+        errno = 0;
+    }
+    if (open && errno != 0) fail_errno(errno, "cannot list " + folder);
     std::sort(names.begin(), names.end());
     return names;
 }

@@ -106,6 +106,7 @@ std::string property_words(const Field& field) {
 }  // namespace
 
 const Field* Schema::find(std::string_view key) const {
+    if (key.empty()) return nullptr;
     size_t stem = key.size();
     while (stem > 0 && key[stem - 1] >= '0' && key[stem - 1] <= '9')
         --stem;
@@ -113,6 +114,8 @@ const Field* Schema::find(std::string_view key) const {
     // "net00" is not net0: the format writes numbers without leading zeros.
     const bool plain_number = digits.size() == 1 || (digits.size() > 1 && digits[0] != '0');
     for (const Field& field : fields) {
+        // A list of guests looks here ten times a guest; most fields begin with another letter.
+        if (field.key.front() != key.front()) continue;
         if (field.count == 0) {
             if (field.key == key) return &field;
         } else if (plain_number && field.key == key.substr(0, stem)) {

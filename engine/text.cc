@@ -89,8 +89,11 @@ bool is_unsafe(char32_t point) {
 }
 
 std::string printable(std::string_view text) {
-    std::string safe;
-    safe.reserve(text.size());
+    const auto plain = [](char c) { return c >= 0x20 && c < 0x7f; };
+    const auto first = std::find_if_not(text.begin(), text.end(), plain);
+    std::string safe(text.begin(), first);
+    text.remove_prefix(safe.size());
+    safe.reserve(safe.size() + text.size());
     while (!text.empty()) {
         char32_t point = 0;
         const size_t length = sequence_length(text, point);
@@ -109,6 +112,11 @@ std::string printable(std::string_view text) {
 int text_width(std::string_view text) {
     int width = 0;
     while (!text.empty()) {
+        if (static_cast<unsigned char>(text.front()) < 0x80) {
+            ++width;
+            text.remove_prefix(1);
+            continue;
+        }
         const char32_t character = take_character(text);
         width += character == no_character ? 1 : character_width(character);
     }

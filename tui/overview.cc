@@ -75,15 +75,17 @@ Report overview(Engine& engine) {
     for (const int number : interrupted)
         text += fmt::format("job {} ended in the middle: lodge job show {}\n", number, number);
     text += none ? first_beginnings : beginnings;
-    const json value = {{"host", host_name(host)},
-                        {"load", parse_number(load).value_or(0)},
-                        {"cpus", cpus},
-                        {"memory_total", total},
-                        {"memory_used", used},
-                        {"jobs_running", running},
-                        {"jobs_interrupted", interrupted},
-                        {"guests", json::parse(guests.json)}};
-    return {text, value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"};
+    return {text, {}, [=, name = host_name(host)] {
+                const json value = {{"host", name},
+                                    {"load", parse_number(load).value_or(0)},
+                                    {"cpus", cpus},
+                                    {"memory_total", total},
+                                    {"memory_used", used},
+                                    {"jobs_running", running},
+                                    {"jobs_interrupted", interrupted},
+                                    {"guests", json::parse(guests.as_json())}};
+                return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+            }};
 }
 
 }  // namespace lodge

@@ -64,9 +64,10 @@ int show(Engine& engine, const ParsedWords& parsed, const Output& output) {
     resolve_guest(engine, *parsed.command, values);
     refuse_when(engine, *parsed.command, values);
     const Report report = parsed.command->show(engine, values);
-    if (output.json)
-        output.print(report.json.ends_with('\n') ? report.json : report.json + "\n");
-    else if (!output.quiet)
+    if (output.json) {
+        const std::string json = report.as_json();
+        output.print(json.ends_with('\n') ? json : json + "\n");
+    } else if (!output.quiet)
         output.print(printable_lines(report.text));
     return 0;
 }

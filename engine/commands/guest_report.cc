@@ -218,11 +218,9 @@ std::string tail(std::string_view text, size_t lines) {
 }  // namespace
 
 Report list_report(Engine& engine, const Values& words) {
-    const std::vector<Seen> all = seen_guests(engine, words);
-    json value = json::array();
+    std::vector<Seen> all = seen_guests(engine, words);
     std::vector<std::vector<std::string>> rows;
     for (const Seen& seen : all) {
-        value.push_back(seen_json(seen));
         const Sighting& sighting = seen.sighting;
         rows.push_back({std::to_string(seen.guest.id), fit_text(printable(seen.guest.name), 24),
                         std::string(seen.guest.kind->name()),
@@ -233,7 +231,13 @@ Report list_report(Engine& engine, const Values& words) {
     if (rows.empty() && words.list("guests").empty() && !words.flag("running"))
         return {"no guests yet\n", "[]\n"};
     return {format_table({"-ID", "NAME", "KIND", "STATE", "-MEM", "-UP", "NOTE"}, rows),
-            json_text(value)};
+            {},
+            [all = std::move(all)] {
+                json value = json::array();
+                for (const Seen& seen : all)
+                    value.push_back(seen_json(seen));
+                return json_text(value);
+            }};
 }
 
 Report show_report(Engine& engine, const Values& words) {
