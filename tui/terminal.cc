@@ -1,8 +1,10 @@
 #include "tui/terminal.h"
 
+#include <fcntl.h>
 #include <langinfo.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define NCURSES_WIDECHAR 1
@@ -12,12 +14,14 @@
 #include <algorithm>
 #include <array>
 #include <clocale>
+#include <cstdio>
 #include <cstdlib>
 #include <iterator>
 #include <map>
 #include <string>
 
 #include "engine/error.h"
+#include "engine/fd.h"
 #include "engine/text.h"
 #include "tui/terminal_rescue.h"
 
@@ -151,10 +155,49 @@ bool pastes_in_brackets(std::string_view term) {
     return false;
 }
 
+// ncurses calls write(2) for every few cells, and each of them wakes who reads the line: sshd,
+// tmux. Frame gathers what it writes for one frame in memory and hands it on in one piece.
+class Frame {
+  public:
+    Frame() : memory_(::memfd_create("lodge-frame", MFD_CLOEXEC)), out_(::dup(STDOUT_FILENO)) {
+        ::fcntl(out_.get(), F_SETFD, FD_CLOEXEC);
+        file_ = ::fdopen(out_.get(), "w");
+        if (file_ != nullptr) out_.release();
+    }
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+    ~Frame() {
+        if (file_ != nullptr) std::fclose(file_);
+    }
+    // What ncurses is to write to.
+    FILE* file() const { return file_ != nullptr ? file_ : stdout; }
+
+    // Calls `draw`, which makes ncurses write; what it wrote.
+    template <class Draw>
+    std::string gather(const Draw& draw) const {
+        const bool gathers = file_ != nullptr && memory_ && ::ftruncate(memory_.get(), 0) == 0 &&
+                             ::lseek(memory_.get(), 0, SEEK_SET) == 0 &&
+                             ::dup3(memory_.get(), ::fileno(file_), O_CLOEXEC) >= 0;
+        draw();
+        if (!gathers) return "";
+        ::dup3(STDOUT_FILENO, ::fileno(file_), O_CLOEXEC);
+        const off_t length = ::lseek(memory_.get(), 0, SEEK_CUR);
+        std::string bytes(static_cast<size_t>(std::max<off_t>(length, 0)), '\0');
+        const ssize_t got = ::pread(memory_.get(), bytes.data(), bytes.size(), 0);
+        bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+        return bytes;
+    }
+
+  private:
+    Fd memory_, out_;
+    FILE* file_ = nullptr;
+};
+
 }  // namespace
 
 struct Terminal::Inside {
     TerminalRescue rescue;  // knows the modes from before ncurses
+    Frame frame;
     ColorLevel colors = ColorLevel::mono;
     GlyphLevel glyphs = GlyphLevel::ascii;
     bool utf8 = false, mouse = false, away = false, gone = false, brackets = false;
@@ -211,7 +254,7 @@ Terminal::Terminal(const Wishes& wishes) : inside_(std::make_unique<Inside>()) {
              "TERM=vt100 lodge, or lodge --linear");
     std::setlocale(LC_CTYPE, "");
     in.utf8 = std::string_view(nl_langinfo(CODESET)) == "UTF-8";
-    in.screen = newterm(term, stdout, stdin);
+    in.screen = newterm(term, in.frame.file(), stdin);
     if (in.screen == nullptr)
         fail(Exit::missing,
              "the terminal '{}' is not known here: TERM=vt100 lodge, or lodge --linear",
@@ -226,6 +269,7 @@ Terminal::Terminal(const Wishes& wishes) : inside_(std::make_unique<Inside>()) {
     intrflush(stdscr, FALSE);
     leaveok(stdscr, FALSE);
     idlok(stdscr, FALSE);
+    typeahead(-1);  // a frame is finished, whatever is typed
     if (has_colors()) {
         start_color();
         use_default_colors();
@@ -293,9 +337,11 @@ void Terminal::show(const Canvas& canvas) {
     in.all = false;
     if (!changed) return;
     const auto cursor = canvas.cursor.value_or(Canvas::Cursor{0, size.height - 1, false});
-    curs_set(cursor.visible ? 1 : 0);
-    move(cursor.y, cursor.x);
-    refresh();
+    write(in.frame.gather([&] {
+        curs_set(cursor.visible ? 1 : 0);
+        move(cursor.y, cursor.x);
+        refresh();
+    }));
     in.shown = canvas;
 }
 
