@@ -86,8 +86,9 @@ struct Command {
     Plan (*plan)(Engine&, const Values&) = nullptr;
     // A command that looks.
     Report (*show)(Engine&, const Values&) = nullptr;
-    // A command that needs the terminal (console, follow); returns the exit status.
+    // A command that prints by itself what comes of it; returns the exit status.
     int (*run)(Engine&, const Values&) = nullptr;
+    bool keyboard = false;       // `run` needs a person's terminal and keys: a console
     std::string_view more = {};  // a paragraph for the manual
 };
 

@@ -14,6 +14,7 @@
 #include "engine/job.h"
 #include "engine/job_events.h"
 #include "engine/units.h"
+#include "engine/vm/asker.h"
 
 // The process of its own in which a job's plan is carried out.
 
@@ -149,6 +150,7 @@ int Jobs::start(Engine& engine, const Plan& plan) {
 void Jobs::run_as_job(Engine& engine, const Plan& plan, int number, int ready) {
     int code = 1;
     engine.seen = nullptr;  // nobody looks in this process
+    Asker::none_here();
     try {
         leave_surroundings(folder(number), ready);
         if (const auto self = identify(host_, ::getpid()))

@@ -97,6 +97,10 @@ std::string short_duration(int64_t seconds) {
     return fmt::format("{}s", seconds);
 }
 
+std::string counted_words(int64_t count, std::string_view one) {
+    return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
+}
+
 std::optional<bool> parse_boolean(std::string_view text) {
     for (const std::string_view word : {"1", "on", "yes", "true"})
         if (same_word(text, word)) return true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,13 @@ std::string print_size(int64_t bytes);
 std::string short_size(int64_t bytes);
 // For people: "12d", "3h", "41m", "7s".
 std::string short_duration(int64_t seconds);
+
+// For people: "0 jobs", "1 job", "2 jobs".
+std::string counted_words(int64_t count, std::string_view one);
+template <std::integral Count>
+std::string counted(Count count, std::string_view one) {
+    return counted_words(static_cast<int64_t>(count), one);
+}
 
 // 1 on yes true / 0 off no false, any case. nullopt when it is neither.
 std::optional<bool> parse_boolean(std::string_view text);

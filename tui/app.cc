@@ -199,11 +199,27 @@ void App::open(std::unique_ptr<Dialog> dialog) {
 // Dialogs that were closed go, those that were opened meanwhile come: not while one of them runs.
 void App::close_dialogs() {
     const bool covered = !dialogs_.empty();
-    std::erase_if(dialogs_, [](const auto& dialog) { return dialog->closed(); });
     for (auto& dialog : opened_)
         dialogs_.push_back(std::move(dialog));
     opened_.clear();
+    std::erase_if(dialogs_, [](const auto& dialog) { return dialog->closed(); });
     if (covered && dialogs_.empty()) see_screen();
+}
+
+void App::wait_for(Waiting waiting) {
+    open(wait_dialog(*this, std::move(waiting)));
+}
+
+bool App::waits() const {
+    const auto waits = [](const auto& dialog) { return dialog->waits(); };
+    return busy_.use_count() > 1 || std::any_of(dialogs_.begin(), dialogs_.end(), waits) ||
+           std::any_of(opened_.begin(), opened_.end(), waits);
+}
+
+void App::after_wait(std::string_view title, const std::function<void()>& what) {
+    guarded(title, what);
+    close_dialogs();
+    stale_ = true;
 }
 
 void App::tell(std::string words, Role role) {

@@ -12,10 +12,12 @@
 #include "engine/state.h"
 #include "tui/canvas.h"
 #include "tui/dialog.h"
+#include "tui/form.h"
 #include "tui/glyphs.h"
 #include "tui/picture/pixels.h"
 #include "tui/screen.h"
 #include "tui/theme.h"
+#include "tui/wait.h"
 #include "tui/words.h"
 
 namespace lodge {
@@ -75,6 +77,13 @@ class App {
 
     void open(std::unique_ptr<Dialog> dialog);
     bool dialog_open() const { return !dialogs_.empty(); }
+    // Does work that may wait for others aside, so that the screen goes on; see Waiting.
+    void wait_for(Waiting waiting);
+    // Whether such work is on its way, or someone holds a busy().
+    bool waits() const;
+    std::shared_ptr<const bool> busy() const { return busy_; }
+    // For what waited: does what follows, with errors told, and puts the dialogs right.
+    void after_wait(std::string_view title, const std::function<void()>& what);
     // A line above the bottom one, until the next key. `role` good, warning or danger.
     void tell(std::string words, Role role = Role::normal);
     // An error in a box.
@@ -87,8 +96,11 @@ class App {
     // Does a command of the table on what is chosen: asks for words that are missing, then before
     // harm, and starts its jobs. `with_options`: asks for its options as well.
     void act(const Command& command, const Chosen& chosen, bool with_options = false);
-    // The same with all values known: makes the plans, asks before harm, starts the jobs.
-    void carry_out(const Command& command, const std::vector<Chosen::Thing>& things);
+    // The same with all values known: makes the plans aside, asks before harm, starts the jobs.
+    // `answer` hears "" when they are made, else why they can't be; without it that is told in a
+    // box.
+    void carry_out(const Command& command, const std::vector<Chosen::Thing>& things,
+                   const FormAnswer& answer = {});
     // A plan that no command of the table has, such as a wizard's.
     void carry_out(Risk risk, std::vector<Plan> plans, const std::string& name);
     // Whether --readonly and the locked console refuse it.
@@ -123,14 +135,20 @@ class App {
     void guarded(std::string_view what, const std::function<void()>& work);
     void start_jobs(std::vector<Plan> plans);
     void look_at_own_jobs();
+    void plans_made(const Command& command, const std::vector<Chosen::Thing>& things,
+                    const std::string& text);
     void told_of_end(const JobRecord& record);
     void open_menu();
     void open_palette();
     void open_help();
     void quit();
+    static std::string title_of(const Command& command, const Chosen::Thing& thing);
     void run_here(const Command& command, const Chosen::Thing& thing);
     void show_here(const Command& command, const Chosen::Thing& thing);
     void ask_words(const Command& command, const Chosen& chosen, bool with_options);
+    void do_it(const Command& command, const std::vector<Chosen::Thing>& things,
+               const FormAnswer& answer);
+    std::string since_words(const Plan& plan) const;
     void ask_and_start(Risk risk, std::vector<Plan> plans, const std::string& name,
                        std::string_view help);
     Choice choice_of(const Command& command, const Chosen& chosen, bool with_subject);
@@ -168,6 +186,7 @@ class App {
         std::map<const Command*, bool> can;
     };
     Allowed allowed_;
+    const std::shared_ptr<const bool> busy_ = std::make_shared<bool>(true);
     const Canvas* last_ = nullptr;  // what was drawn last
     bool stale_ = true, over_ = false, resting_ = false;
     const bool readonly_;      // for good

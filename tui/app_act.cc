@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "engine/error.h"
 #include "engine/text.h"
@@ -14,6 +15,9 @@
 #include "tui/word_fields.h"
 
 namespace lodge {
+
+using nlohmann::json;
+
 namespace {
 
 bool is_needed(const Command& command, const Chosen::Thing& thing) {
@@ -24,6 +28,12 @@ bool is_needed(const Command& command, const Chosen::Thing& thing) {
                        });
 }
 
+bool takes_path(const Command& command) {
+    const auto is_path = [](const auto& word) { return word.kind == WordKind::path; };
+    return std::any_of(command.operands.begin(), command.operands.end(), is_path) ||
+           std::any_of(command.options.begin(), command.options.end(), is_path);
+}
+
 // What an option is when nobody says otherwise, as the words on the command line take it.
 void set_fallbacks(const Command& command, Values& values) {
     for (const Option& option : command.options)
@@ -31,18 +41,25 @@ void set_fallbacks(const Command& command, Values& values) {
             values.set({std::string(option.name), option.fallback});
 }
 
-std::string since_words(Engine& engine, const Plan& plan) {
-    if (plan.guests.size() != 1) return "";
-    try {
-        const Guest guest = load_guest(engine, plan.guests[0]);
-        const Sighting sighting = guest.kind->look(engine, guest);
-        if (sighting.state != GuestState::running && sighting.state != GuestState::paused)
-            return "";
-        return fmt::format(" ({} since {})", guest_state_word(sighting.state),
-                           short_duration(sighting.uptime));
-    } catch (const Error&) {
-        return "";  // a guest that is not there yet
+// The plans of a command as text, for who asked for them aside.
+std::string made_plans(Engine& engine, const Command& command,
+                       const std::vector<Chosen::Thing>& things) {
+    json plans = json::array();
+    std::string troubles;
+    for (const Chosen::Thing& thing : things) {
+        try {
+            if (command.why_not) {
+                const std::string why = command.why_not(engine, thing.values);
+                if (!why.empty()) throw Error(Exit::refused, why);
+            }
+            plans.push_back(plan_to_json(command.plan(engine, thing.values)));
+        } catch (const Error& error) {
+            if (things.size() == 1) throw;
+            troubles += std::string(error.what()) + "\n";
+        }
     }
+    return json{{"plans", plans}, {"troubles", troubles}}.dump(-1, ' ', false,
+                                                               json::error_handler_t::replace);
 }
 
 std::string plans_as_shell(const std::vector<Plan>& plans, const Actions& actions) {
@@ -85,7 +102,8 @@ bool App::changes(const Command& command) {
 }
 
 void App::act(const Command& command, const Chosen& chosen, bool with_options) {
-    if (changes(command) &&
+    // What lies on the disk is not for everybody who stands before a locked console.
+    if ((changes(command) || (locked() && takes_path(command))) &&
         refuses([this, &command, chosen, with_options] { act(command, chosen, with_options); }))
         return;
     const bool on_things =
@@ -115,61 +133,74 @@ void App::act(const Command& command, const Chosen& chosen, bool with_options) {
     if (things.empty()) things.emplace_back();
     for (Chosen::Thing& thing : things)
         set_fallbacks(command, thing.values);
-    if (command.show)
-        show_here(command, things[0]);
-    else if (command.run)
-        run_here(command, things[0]);
-    else
-        carry_out(command, things);
+    do_it(command, things, {});
 }
 
 // A form of the operands that are not known yet, and of the options.
 void App::ask_words(const Command& command, const Chosen& chosen, bool with_options) {
     const Chosen::Thing first = chosen.things.empty() ? Chosen::Thing{} : chosen.things[0];
+    state_.look_at_storages();  // the volumes that are offered
     std::vector<FormField> fields =
         word_fields(tables_, engine_, command, first.values, with_options);
     std::string title(command.label);
     if (chosen.things.size() == 1) title += " " + first.name;
-    if (chosen.things.size() > 1) title += fmt::format(" {} guests", chosen.things.size());
-    open(form_dialog(*this, title, std::move(fields), [this, &command, chosen](const Values& said) {
-        auto things = chosen.things;
-        if (things.empty()) things.emplace_back();
-        const Values words = said_words(command, said);
-        for (Chosen::Thing& thing : things)
-            for (const auto& [name, list] : words.items())
-                thing.values.set({name, list});
-        try {
-            if (command.show)
-                show_here(command, things[0]);
-            else if (command.run)
-                run_here(command, things[0]);
-            else
-                carry_out(command, things);
-        } catch (const Error& error) {
-            return std::string(error.what());
-        }
-        return std::string();
-    }));
+    if (chosen.things.size() > 1) title += " " + counted(chosen.things.size(), "guest");
+    open(form_dialog(*this, title, std::move(fields),
+                     [this, &command, chosen](const Values& said, const FormAnswer& answer) {
+                         auto things = chosen.things;
+                         if (things.empty()) things.emplace_back();
+                         const Values words = said_words(command, said);
+                         for (Chosen::Thing& thing : things)
+                             for (const auto& [name, list] : words.items())
+                                 thing.values.set({name, list});
+                         do_it(command, things, answer);
+                     }));
+}
+
+// All words are known. `answer` is that of the form that asked for them; may be empty.
+void App::do_it(const Command& command, const std::vector<Chosen::Thing>& things,
+                const FormAnswer& answer) {
+    if (!command.show && !command.run) {
+        carry_out(command, things, answer);
+        return;
+    }
+    if (answer) answer("");
+    if (command.show)
+        show_here(command, things[0]);
+    else
+        run_here(command, things[0]);
+}
+
+std::string App::title_of(const Command& command, const Chosen::Thing& thing) {
+    return thing.name.empty() ? std::string(command.label)
+                              : fmt::format("{} {}", command.label, thing.name);
 }
 
 void App::show_here(const Command& command, const Chosen::Thing& thing) {
-    const Report report = command.show(engine_, thing.values);
-    std::string title(command.label);
-    if (!thing.name.empty()) title += " " + thing.name;
-    open(text_dialog(*this, title, report.text.empty() ? "(nothing)" : report.text));
+    const std::string title = title_of(command, thing);
+    wait_for({.title = title,
+              .work = [this, &command,
+                       values = thing.values] { return command.show(engine_, values).text; },
+              .done =
+                  [this, title](const std::string& text) {
+                      open(text_dialog(*this, title, text.empty() ? "(nothing)" : text));
+                  }});
 }
 
+// What needs the person's keys gets the terminal; of all else the output is shown as it comes.
 void App::run_here(const Command& command, const Chosen::Thing& thing) {
-    if (!outside_.lend) fail(Exit::refused, "{} needs a terminal", command.label);
-    const auto run = [this, &command, values = thing.values] {
-        guarded(command.label, [&] {
-            outside_.lend([&] {
-                const int status = command.run(engine_, values);
-                // What it said is to be read; a console was left by its own key.
-                if (command.verb != "console" && outside_.wait) outside_.wait(status);
-                return status;
-            });
-        });
+    if (command.keyboard && !outside_.lend)
+        fail(Exit::refused, "{} needs a terminal", command.label);
+    const auto run = [this, &command, thing] {
+        if (!command.keyboard) {
+            open(run_dialog(
+                *this, title_of(command, thing),
+                [this, &command, values = thing.values] { return command.run(engine_, values); },
+                [this] { state_.look(); }));
+            return;
+        }
+        guarded(command.label,
+                [&] { outside_.lend([&] { return command.run(engine_, thing.values); }); });
     };
     if (command.risk != Risk::interrupts) {
         run();
@@ -183,30 +214,48 @@ void App::run_here(const Command& command, const Chosen::Thing& thing) {
                     run));
 }
 
-void App::carry_out(const Command& command, const std::vector<Chosen::Thing>& things) {
+void App::carry_out(const Command& command, const std::vector<Chosen::Thing>& things,
+                    const FormAnswer& answer) {
+    const std::string title =
+        things.size() == 1 ? title_of(command, things[0])
+                           : fmt::format("{} {}", command.label, counted(things.size(), "guest"));
+    Waiting waiting{
+        .title = title,
+        .work = [this, &command, things] { return made_plans(engine_, command, things); },
+        .done =
+            [this, &command, things, answer](const std::string& text) {
+                if (answer) answer("");
+                plans_made(command, things, text);
+            }};
+    if (answer) waiting.failed = [answer](const Error& error) { answer(error.what()); };
+    wait_for(std::move(waiting));
+}
+
+void App::plans_made(const Command& command, const std::vector<Chosen::Thing>& things,
+                     const std::string& text) {
+    const json made = json::parse(text);
     std::vector<Plan> plans;
-    std::string troubles;
-    for (const Chosen::Thing& thing : things) {
-        try {
-            if (command.why_not) {
-                const std::string why = command.why_not(engine_, thing.values);
-                if (!why.empty()) throw Error(Exit::refused, why);
-            }
-            plans.push_back(command.plan(engine_, thing.values));
-        } catch (const Error& error) {
-            if (things.size() == 1) throw;
-            troubles += std::string(error.what()) + "\n";
-        }
-    }
+    for (const json& plan : made.at("plans"))
+        plans.push_back(plan_from_json(plan.get<std::string>()));
+    const std::string troubles = made.at("troubles");
     if (!troubles.empty()) trouble(fmt::format("{}: not for all", command.label), troubles);
-    const std::string name =
-        things.size() == 1 ? things[0].title : fmt::format("{} guests", things.size());
+    const std::string name = things.size() == 1 ? things[0].title : counted(things.size(), "guest");
     ask_and_start(command.risk, std::move(plans), name.empty() ? std::string(command.label) : name,
                   command.help);
 }
 
 void App::carry_out(Risk risk, std::vector<Plan> plans, const std::string& name) {
     ask_and_start(risk, std::move(plans), name, "");
+}
+
+// Since when the guest of a plan runs, as it was last seen.
+std::string App::since_words(const Plan& plan) const {
+    const GuestView* view = plan.guests.size() == 1 ? state_.guest(plan.guests[0]) : nullptr;
+    if (view == nullptr ||
+        (view->sighting.state != GuestState::running && view->sighting.state != GuestState::paused))
+        return "";
+    return fmt::format(" ({} since {})", guest_state_word(view->sighting.state),
+                       short_duration(view->sighting.uptime));
 }
 
 void App::ask_and_start(Risk risk, std::vector<Plan> plans, const std::string& name,
@@ -222,7 +271,7 @@ void App::ask_and_start(Risk risk, std::vector<Plan> plans, const std::string& n
     Question question;
     question.title = plans.size() == 1 ? plans[0].title : fmt::format("{} plans", plans.size());
     for (const Plan& plan : plans) {
-        const std::string since = since_words(engine_, plan);
+        const std::string since = since_words(plan);
         if (plans.size() > 1 || !since.empty()) question.words += plan.title + since + "\n";
         if (named)
             for (const Step& step : plan.steps)

@@ -30,16 +30,16 @@ void App::ask_password(const std::function<void()>& again) {
          .kind = FormField::Kind::secret},
     };
     open(form_dialog(*this, "Changing things wants a password", std::move(fields),
-                     [this, again](const Values& said) {
-                         if (!outside_.unlock) return std::string("nobody can be asked here");
+                     [this, again](const Values& said, const FormAnswer& answer) {
+                         if (!outside_.unlock) return answer("nobody can be asked here");
                          const std::string& user = said.text("user");
                          const std::string why = outside_.unlock(user, said.text("password", ""));
-                         if (!why.empty()) return why;
+                         if (!why.empty()) return answer(why);
                          unlocked_by_ = user;
                          settings_.readonly = readonly_;
                          tell("unlocked for " + printable(user) + "; L locks", Role::good);
+                         answer("");
                          if (again) again();
-                         return std::string();
                      }));
 }
 

@@ -104,14 +104,9 @@ void App::draw_header(Area area) {
     size_t running = 0, broken = 0;
     for (const JobView& job : state_.jobs())
         ++(job.state == JobState::running ? running : broken);
-    if (running > 0)
-        x = area.put(x, 0, fmt::format("{} job{}", running, running == 1 ? "" : "s"),
-                     Role::header) +
-            2;
+    if (running > 0) x = area.put(x, 0, counted(running, "job"), Role::header) + 2;
     if (broken > 0)
-        x = area.put(x, 0, fmt::format("{} job{} broke off", broken, broken == 1 ? "" : "s"),
-                     Role::header_warning) +
-            2;
+        x = area.put(x, 0, counted(broken, "job") + " broke off", Role::header_warning) + 2;
     if (settings_.console && !readonly_)
         x = area.put(x, 0, locked() ? "locked" : "unlocked",
                      locked() ? Role::header : Role::header_warning) +

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/state.h"
 #include "engine/units.h"
 
 namespace lodge {
@@ -91,7 +92,14 @@ void add_values(std::vector<std::string>& found, Engine& engine,
         if (const auto now = guest->config.current.get(key)) found.push_back(key + "=" + *now);
 }
 
+// Where someone looks all the time, what was seen last: a storage may not answer now.
 void add_volumes(std::vector<std::string>& found, Engine& engine) {
+    if (engine.seen) {
+        for (const StorageView& storage : engine.seen->seen().storages)
+            for (const VolumeView& volume : storage.volumes)
+                found.push_back(volume.info.id);
+        return;
+    }
     for (const auto& storage : engine.storages.all()) {
         if (!storage->enabled()) continue;
         for (const VolumeInfo& volume : storage->list())

@@ -29,6 +29,8 @@ class Dialog {
     virtual bool types() const { return false; }
     // State has looked again.
     virtual void seen() {}
+    // Something that it began is still on its way.
+    virtual bool waits() const { return false; }
     bool closed() const { return closed_; }
     void close() { closed_ = true; }
 

@@ -115,21 +115,37 @@ void Form::open_list(const std::vector<std::string>& values,
 }
 
 // Tab completes what is being typed: a path by the names in its folder, a text by what is
-// suggested. False when there is nothing more to say: then it goes on to the next field.
-bool Form::complete() {
+// suggested. When there is nothing more to say it goes on to the next field.
+void Form::complete() {
     if (here().kind == FormField::Kind::path && !here().value.empty()) {
-        const PathEnding ending = complete_path(here().value);
-        if (ending.path != here().value)
-            put_value(ending.path);
-        else if (ending.names.size() > 1)
-            open_list(ending.names, {});
-        else
-            return false;
-        return true;
+        complete_path_here();
+        return;
     }
     const std::string rest = ghost();
-    if (!rest.empty()) put_value(here().value + rest);
-    return !rest.empty();
+    if (rest.empty())
+        move(1);
+    else
+        put_value(here().value + rest);
+}
+
+// The folder may be on a mount that does not answer. What lies on the disk is not for everybody who
+// stands before a locked console.
+void Form::complete_path_here() {
+    const auto complete = [this] {
+        app_.wait_for({.title = "Names in the folder",
+                       .work = [typed = here().value] { return to_text(complete_path(typed)); },
+                       .done =
+                           [this](const std::string& text) {
+                               const PathEnding ending = path_ending(text);
+                               if (ending.path != here().value)
+                                   put_value(ending.path);
+                               else if (ending.names.size() > 1)
+                                   open_list(ending.names, {});
+                               else
+                                   move(1);
+                           }});
+    };
+    if (!app_.locked() || !app_.refuses(complete)) complete();
 }
 
 // The rest of the first suggestion that begins with what was typed.
@@ -190,7 +206,7 @@ bool Form::key(const Key& key) {
     } else if (key.is("Down") || key.is("WheelDown")) {
         move(1);
     } else if (key.is("Tab")) {
-        if (!complete()) move(1);
+        complete();
     } else if (key.is("PgUp")) {
         move(-height_);
     } else if (key.is("PgDn")) {
@@ -330,9 +346,13 @@ namespace {
 
 class FormDialog : public Dialog {
   public:
-    FormDialog(App& app, std::string title, std::vector<FormField> fields,
-               std::function<std::string(const Values&)> done)
-        : Dialog(app), title_(std::move(title)), form_(app), done_(std::move(done)) {
+    FormDialog(App& app, std::string title, std::vector<FormField> fields, FormDone done,
+               std::function<void()> given_up)
+        : Dialog(app),
+          title_(std::move(title)),
+          form_(app),
+          done_(std::move(done)),
+          given_up_(std::move(given_up)) {
         form_.set(std::move(fields));
     }
 
@@ -368,32 +388,45 @@ class FormDialog : public Dialog {
   private:
     void take() {
         wrong_ = form_.problem();
-        if (wrong_.empty()) wrong_ = done_(form_.values());
-        if (wrong_.empty()) close();
+        if (!wrong_.empty()) return;
+        done_(form_.values(), [this, here = std::weak_ptr<int>(here_)](const std::string& wrong) {
+            if (here.expired()) return;
+            wrong_ = wrong;
+            if (wrong.empty()) close();
+            app_.redraw();
+        });
+    }
+
+    void give_up() {
+        close();
+        if (given_up_) given_up_();
     }
 
     void leave() {
         if (!form_.changed()) {
-            close();
+            give_up();
             return;
         }
         app_.open(choice_dialog(app_, "What was typed",
                                 {{.label = "Keep editing", .key = "Esc"},
                                  {.label = "Save", .key = "s", .chosen = [this] { take(); }},
-                                 {.label = "Discard", .key = "d", .chosen = [this] { close(); }}},
+                                 {.label = "Discard", .key = "d", .chosen = [this] { give_up(); }}},
                                 false));
     }
 
     std::string title_, wrong_;
     Form form_;
-    std::function<std::string(const Values&)> done_;
+    FormDone done_;
+    std::function<void()> given_up_;
+    std::shared_ptr<int> here_ = std::make_shared<int>();  // answers come later
 };
 
 }  // namespace
 
 std::unique_ptr<Dialog> form_dialog(App& app, std::string title, std::vector<FormField> fields,
-                                    std::function<std::string(const Values&)> done) {
-    return std::make_unique<FormDialog>(app, std::move(title), std::move(fields), std::move(done));
+                                    FormDone done, std::function<void()> given_up) {
+    return std::make_unique<FormDialog>(app, std::move(title), std::move(fields), std::move(done),
+                                        std::move(given_up));
 }
 
 }  // namespace lodge

@@ -64,7 +64,8 @@ class Form {
     void put_value(std::string value);
     void click(int place);
     bool field_key(const Key& key);
-    bool complete();
+    void complete();
+    void complete_path_here();
     void step_choice(int by);
     bool step_number(int by);
     void open_list(const std::vector<std::string>& values, const std::vector<std::string>& labels);
@@ -92,10 +93,18 @@ struct PathEnding {
     std::vector<std::string> names;  // whole paths, folders with "/" at their end
 };
 PathEnding complete_path(const std::string& typed);
+// As text and back; names may hold any byte but zero.
+std::string to_text(const PathEnding& ending);
+PathEnding path_ending(std::string_view text);
 
-// A form in a box. `done` gets the values on Enter at the last field or F10; what it returns is
-// shown, "" closes the box. Esc with changes asks.
+// How a form hears what became of it: "" closes it, words are shown in it. It may come later, and
+// when the form is gone nobody hears it.
+using FormAnswer = std::function<void(const std::string& wrong)>;
+using FormDone = std::function<void(const Values&, const FormAnswer&)>;
+
+// A form in a box. `done` gets the values on Enter at the last field or F10. Esc with changes asks;
+// `given_up` is called when it was left.
 std::unique_ptr<Dialog> form_dialog(App& app, std::string title, std::vector<FormField> fields,
-                                    std::function<std::string(const Values&)> done);
+                                    FormDone done, std::function<void()> given_up = {});
 
 }  // namespace lodge

@@ -81,4 +81,19 @@ PathEnding complete_path(const std::string& typed) {
     return ending;
 }
 
+std::string to_text(const PathEnding& ending) {
+    std::string text = ending.path;
+    for (const std::string& name : ending.names)
+        text += '\0' + name;
+    return text;
+}
+
+PathEnding path_ending(std::string_view text) {
+    std::vector<std::string> parts = split(text, '\0');
+    PathEnding ending{std::move(parts.front()), {}};
+    ending.names.assign(std::make_move_iterator(parts.begin() + 1),
+                        std::make_move_iterator(parts.end()));
+    return ending;
+}
+
 }  // namespace lodge

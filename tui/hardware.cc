@@ -159,7 +159,7 @@ std::string value_words(std::string_view key, const std::string& value) {
     if (is_secret(key)) return value.empty() ? "" : "********";
     if (key == "sshkeys") {
         const auto keys = split(trim(decode_keys(value)), '\n');
-        return fmt::format("{} key{}", keys.size(), keys.size() == 1 ? "" : "s");
+        return counted(keys.size(), "key");
     }
     if (key == "description") return value.substr(0, value.find('\n'));
     return value;

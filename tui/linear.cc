@@ -79,9 +79,7 @@ class Linear {
 
     void list() {
         const std::vector<Guest> guests = list_guests(engine_);
-        say(guests.empty()
-                ? "There are no guests."
-                : fmt::format("{} guest{}:", guests.size(), guests.size() == 1 ? "" : "s"));
+        say(guests.empty() ? "There are no guests." : counted(guests.size(), "guest") + ":");
         for (const Guest& guest : guests)
             say("  " + state_of(guest));
         std::vector<std::string> names;

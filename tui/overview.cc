@@ -68,9 +68,9 @@ Report overview(Engine& engine) {
     const Report guests = list->show(engine, {});
     const bool none = guests.json == "[]\n";
 
-    std::string text = fmt::format("{}: load {} on {} CPUs, memory {} of {}", host_name(host), load,
-                                   cpus, short_size(used), short_size(total));
-    if (running > 0) text += fmt::format(", {} job{} running", running, running == 1 ? "" : "s");
+    std::string text = fmt::format("{}: load {} on {}, memory {} of {}", host_name(host), load,
+                                   counted(cpus, "CPU"), short_size(used), short_size(total));
+    if (running > 0) text += fmt::format(", {} running", counted(running, "job"));
     text += "\n\n" + guests.text + "\n";
     for (const int number : interrupted)
         text += fmt::format("job {} ended in the middle: lodge job show {}\n", number, number);

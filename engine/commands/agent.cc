@@ -99,16 +99,18 @@ int freeze(Engine& engine, const Values& words) {
     Agent agent = agent_of(engine, words);
     if (only_shown(words, "guest-fsfreeze-freeze")) return 0;
     const int count = agent.freeze(std::chrono::minutes(10));
-    return print_outcome(
-        words, fmt::format("{} file systems hold still; lodge agent thaw lets them go on", count),
-        {{"frozen", count}});
+    return print_outcome(words,
+                         fmt::format("held still: {}; lodge agent thaw lets them go on",
+                                     counted(count, "file system")),
+                         {{"frozen", count}});
 }
 
 int thaw(Engine& engine, const Values& words) {
     Agent agent = agent_of(engine, words);
     if (only_shown(words, "guest-fsfreeze-thaw")) return 0;
     const int count = agent.thaw(std::chrono::minutes(3));
-    return print_outcome(words, fmt::format("{} file systems go on", count), {{"thawed", count}});
+    return print_outcome(words, fmt::format("going on: {}", counted(count, "file system")),
+                         {{"thawed", count}});
 }
 
 void write_whole(std::FILE* file, const std::string& bytes) {

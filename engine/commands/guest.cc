@@ -287,6 +287,7 @@ std::vector<Command> terminals() {
                .value = "SECONDS",
                .help = "Ends after so long; with --until that is a failure."}},
          .run = run_console,
+         .keyboard = true,
          .more = "A script can feed commands: lodge console 101 < commands. It ends when the input "
                  "is used up and the guest has been silent for two seconds, or by --until."},
         {.subject = "guest",
@@ -296,7 +297,8 @@ std::vector<Command> terminals() {
          .help = "Prints what happens to guests as it happens, until Ctrl-C.",
          .operands = {{"guests", WordKind::guests, "Only these.", true, true}},
          .options = {{.name = "json", .help = "A JSON value a line."}},
-         .run = watch_guests},
+         .run = watch_guests,
+         .keyboard = true},
     };
 }
 

@@ -26,7 +26,7 @@ std::vector<std::string> notes_of(const Seen& seen) {
     std::vector<std::string> notes;
     if (!seen.guest.unreadable.empty()) notes.push_back("cannot be read");
     if (const size_t count = seen.guest.config.problems().size())
-        notes.push_back(fmt::format("{} problem{}", count, count == 1 ? "" : "s"));
+        notes.push_back(counted(count, "problem"));
     if (seen.guest.config.flag("template")) notes.push_back("template");
     notes.insert(notes.end(), seen.sighting.notes.begin(), seen.sighting.notes.end());
     return notes;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "engine/error.h"
+#include "engine/units.h"
 #include "engine/vm/agent.h"
 
 namespace lodge {
@@ -13,7 +14,7 @@ FrozenFileSystems::FrozenFileSystems(const Host& host, int id, Agent::Millisecon
         asked_ = true;
         const int count = agent.freeze(limit);
         frozen_ = true;
-        say_(fmt::format("froze {} file system{} in the guest", count, count == 1 ? "" : "s"));
+        say_(fmt::format("froze {} in the guest", counted(count, "file system")));
     } catch (const Error& error) {
         say_(fmt::format("file systems are not frozen: {}", error.what()));
         // A freeze without an answer may still come to pass in the guest.
@@ -37,7 +38,7 @@ void FrozenFileSystems::thaw() {
         try {
             Agent agent = Agent::connect(host_, id_, Agent::Milliseconds(5000));
             const int count = agent.thaw(Agent::Milliseconds(10000));
-            say_(fmt::format("thawed {} file system{} in the guest", count, count == 1 ? "" : "s"));
+            say_(fmt::format("thawed {} in the guest", counted(count, "file system")));
             return;
         } catch (const Error& error) {
             last = error.what();

@@ -106,8 +106,8 @@ void add_cpu(Builder& builder) {
                          config.integer("vcpus"), most);
     }
     if (most > builder.facts.cpus && builder.facts.cpus > 0)
-        builder.warn("cores: the guest gets {} CPUs and this machine has {}: it will be slow", most,
-                     builder.facts.cpus);
+        builder.warn("cores: the guest gets {} and this machine has {}: it will be slow",
+                     counted(most, "CPU"), builder.facts.cpus);
     builder.text("-smp", fmt::format("cpus={},sockets={},cores={},threads=1,maxcpus={}", now,
                                      most / cores, cores, most));
 }

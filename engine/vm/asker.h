@@ -51,6 +51,8 @@ class Asker {
     // For who is about to talk to that socket itself, on our thread: questions that are on their
     // way to it are taken back, and put again later.
     static void let_go(const std::string& socket_path);
+    // In a process that is a copy of one that asks: what goes on there is not ours to take back.
+    static void none_here() { all().clear(); }
 
     const Said& said(int id) const;
     void forget(int id);  // it ended: open questions are dropped, what it said as well

@@ -105,6 +105,8 @@ class Play {
         } else if (word == "keys") {
             for (const Key& key : parse_keys(rest)) {
                 app_->key(key);
+                while (app_->waits())
+                    if (!loop_.run_once(std::chrono::seconds(20))) throw Error("it waits: " + line);
                 app_->draw(canvas_);
             }
         } else {

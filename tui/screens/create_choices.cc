@@ -271,14 +271,15 @@ std::vector<FormField> file_fields(App& app, const Medium& medium) {
         for (const VolumeView& volume : storage.volumes)
             if (iso ? volume.info.content == "iso" : volume.info.content == "import")
                 field.choices.push_back(volume.info.id);
-    field.problem = [](const std::string& text) -> std::string {
-        if (text.find(':') != std::string::npos && text[0] != '/') return "";
-        std::error_code unknown;
-        const bool there = std::filesystem::is_regular_file(text, unknown) ||
-                           std::filesystem::is_block_file(text, unknown);
-        return there ? "" : "there is no such file";
-    };
     return {field};
+}
+
+std::string file_problem(const std::string& text) {
+    if (text.find(':') != std::string::npos && text[0] != '/') return "";
+    std::error_code unknown;
+    const bool there = std::filesystem::is_regular_file(text, unknown) ||
+                       std::filesystem::is_block_file(text, unknown);
+    return there ? "" : fmt::format("there is no file {}", printable(text));
 }
 
 std::vector<FormField> setting_fields(App& app, const NewGuest& guest, const Form& form) {
@@ -315,9 +316,21 @@ std::string settings_problem(const NewGuest& guest) {
     return "";
 }
 
+namespace {
+
+std::string memory_words(const Values& set) {
+    return set.has("memory") ? set.text("memory") + " MiB" : "as it says";
+}
+
+std::string cores_words(const Values& set) {
+    const auto cores = parse_integer(set.text("cores", ""));
+    return cores ? counted(*cores, "core") : "cores as it says";
+}
+
+}  // namespace
+
 std::vector<std::pair<std::string, std::string>> guest_lines(const NewGuest& guest) {
     const Values& set = guest.settings;
-    const auto said = [&](std::string_view name) { return set.text(name, "as it says"); };
     std::vector<std::pair<std::string, std::string>> lines;
     lines.emplace_back("Name", set.text("name", ""));
     if (guest.from == From::demo) {
@@ -330,8 +343,7 @@ std::vector<std::pair<std::string, std::string>> guest_lines(const NewGuest& gue
             lines.emplace_back("Disk", set.has("disk") ? fmt::format("{} on {}", set.text("disk"),
                                                                      set.text("storage", "?"))
                                                        : "as large as the image");
-        lines.emplace_back("Memory",
-                           fmt::format("{} MiB, {} cores", said("memory"), said("cores")));
+        lines.emplace_back("Memory", memory_words(set) + ", " + cores_words(set));
         const std::string net = set.text("net", "");
         lines.emplace_back("Network", net == "no"     ? "no card"
                                       : net == "none" ? "its own, out through this machine"

@@ -19,6 +19,8 @@ struct Medium {
 std::vector<Medium> media_for(App& app, const SystemKind& system, size_t& best);
 
 // The page that asks for a file.
+// Whether there is such a file or block device; "" for a volume too. May wait for a dead mount.
+std::string file_problem(const std::string& text);
 std::vector<FormField> file_fields(App& app, const Medium& medium);
 
 // The page of name, disk, memory …, with what is free of each. `form` is the one they go to.

@@ -111,6 +111,7 @@ class CreateWizard : public Dialog {
     void leave();
     void next();
     void choose_medium();
+    void take_file();
     void ask_settings();
     void look_at_it();
     void create();
@@ -292,10 +293,7 @@ void CreateWizard::next() {
             choose_medium();
             return;
         case Page::file:
-            wrong_ = file_.problem();
-            if (!wrong_.empty()) return;
-            guest_.file = file_.value("file");
-            ask_settings();
+            take_file();
             return;
         case Page::settings:
             look_at_it();
@@ -319,6 +317,21 @@ void CreateWizard::choose_medium() {
     page_ = Page::file;
 }
 
+// The file may be on a mount that does not answer.
+void CreateWizard::take_file() {
+    wrong_ = file_.problem();
+    if (!wrong_.empty()) return;
+    app_.wait_for({.title = "Look at the file",
+                   .work = [file = file_.value("file")] { return file_problem(file); },
+                   .done =
+                       [this](const std::string& wrong) {
+                           wrong_ = wrong;
+                           if (!wrong.empty()) return;
+                           guest_.file = file_.value("file");
+                           ask_settings();
+                       }});
+}
+
 void CreateWizard::ask_settings() {
     const std::string asked =
         fmt::format("{} {} {}", systems_.at(), static_cast<int>(guest_.from), guest_.file);
@@ -334,19 +347,32 @@ void CreateWizard::look_at_it() {
     if (wrong_.empty()) wrong_ = settings_problem(guest_);
     if (!wrong_.empty()) return;
     plan_ = {};
-    try {
-        plan_ = app_.command(guest_.command()).plan(app_.engine(), guest_.words());
-    } catch (const Error& error) {
-        wrong_ = error.what();
-    }
-    page_ = Page::review;
+    const Command& command = app_.command(guest_.command());
+    app_.wait_for({.title = "Make the plan",
+                   .work =
+                       [this, &command, words = guest_.words()] {
+                           return plan_to_json(command.plan(app_.engine(), words));
+                       },
+                   .done =
+                       [this](const std::string& text) {
+                           plan_ = plan_from_json(text);
+                           page_ = Page::review;
+                       },
+                   .failed =
+                       [this](const Error& error) {
+                           wrong_ = error.what();
+                           page_ = Page::review;
+                       }});
 }
 
 void CreateWizard::create() {
     const std::string name = guest_.settings.text("name", "");
     app_.carry_out(app_.command(guest_.command()),
-                   {{.values = guest_.words(), .name = name, .title = name}});
-    close();
+                   {{.values = guest_.words(), .name = name, .title = name}},
+                   [this](const std::string& wrong) {
+                       wrong_ = wrong;
+                       if (wrong.empty()) close();
+                   });
 }
 
 }  // namespace

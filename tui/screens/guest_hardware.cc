@@ -43,12 +43,18 @@ class HardwareTab : public GuestTab {
     }
     void update();
     bool own_key(const Key& key);
-    bool allowed();
+    bool allowed_now();
     void edit(const HardwareRow& row);
     void choose(const HardwareRow& row, const FormField& field);
     void ask_parts(const std::string& key, const Field& field, const std::string& value,
                    bool is_new);
-    std::string wish(const std::string& key, std::optional<std::string> value);
+    void wish(const std::string& key, std::optional<std::string> value, const FormAnswer& answer);
+    void wish_in_box(const std::string& key, std::optional<std::string> value) {
+        wish(key, std::move(value), [this, key](const std::string& wrong) {
+            if (!wrong.empty()) app_.trouble(key, wrong);
+        });
+    }
+    void take(const std::string& key, HardwareEdits edits);
     void toggle(const HardwareRow& row);
     void remove(const HardwareRow& row);
     void undo(const HardwareRow& row);
@@ -57,16 +63,14 @@ class HardwareTab : public GuestTab {
     Chosen this_guest(const std::string& key = "") const;
     void save();
     void ask_save();
+    void ask_save_by(const Plan& plan, const Values& words);
     void ask_leave();
     void discard() {
         edits() = {};
         update();
     }
     void draw_below(Area area);
-    std::string unsaved_words() {
-        const size_t count = edits().count();
-        return fmt::format("{} change{} not saved", count, count == 1 ? "" : "s");
-    }
+    std::string unsaved_words() { return counted(edits().count(), "change") + " not saved"; }
 
     HardwareRows rows_;
     Table table_;
@@ -131,6 +135,9 @@ bool HardwareTab::key(const Key& key) {
 }
 
 bool HardwareTab::own_key(const Key& key) {
+    const auto allowed = [this, &key] {
+        return allowed_now() && !app_.refuses([this, key] { (void)own_key(key); });
+    };
     const HardwareRow* row = selected();
     const bool leaves = key.is("Esc") || key.is("q") || key.is("F10");
     if (key.is("Ctrl-S") || (key.is("F10") && !edits().empty())) {
@@ -158,7 +165,7 @@ bool HardwareTab::own_key(const Key& key) {
     return true;
 }
 
-bool HardwareTab::allowed() {
+bool HardwareTab::allowed_now() {
     if (guest() == nullptr) return false;
     const std::string why = app_.why_not(app_.command("guest set"), this_guest());
     if (!why.empty()) app_.tell(why, Role::warning);
@@ -176,10 +183,11 @@ Chosen HardwareTab::this_guest(const std::string& key) const {
             .things = {{.values = values, .name = name, .title = key.empty() ? now->name : key}}};
 }
 
-// Takes a changed value in, unless the engine would refuse it; returns why.
-std::string HardwareTab::wish(const std::string& key, std::optional<std::string> value) {
+// Takes a changed value in, unless the engine would refuse it; the answer is why.
+void HardwareTab::wish(const std::string& key, std::optional<std::string> value,
+                       const FormAnswer& answer) {
     const Guest* now = guest();
-    if (now == nullptr) return "the guest is gone";
+    if (now == nullptr) return answer("the guest is gone");
     HardwareEdits trial = edits();
     if (trial.empty()) trial.digest = now->config.digest();
     if (value && value->empty()) value.reset();
@@ -189,18 +197,31 @@ std::string HardwareTab::wish(const std::string& key, std::optional<std::string>
         trial.wishes.erase(key);
     else
         trial.wishes[key] = std::move(value);
-    try {
-        Values words = trial.words(guest_);
-        words.erase("digest");
-        if (!trial.empty()) (void)app_.command("guest set").plan(app_.engine(), words);
-    } catch (const Error& error) {
-        return error.what();
+    if (trial.empty()) {
+        take(key, std::move(trial));
+        return answer("");
     }
-    edits() = std::move(trial);
+    Values words = trial.words(guest_);
+    words.erase("digest");
+    app_.wait_for({.title = "Look whether it can be so",
+                   .work =
+                       [this, words] {
+                           (void)app_.command("guest set").plan(app_.engine(), words);
+                           return std::string();
+                       },
+                   .done =
+                       [this, key, trial, answer](const std::string&) {
+                           take(key, trial);
+                           answer("");
+                       },
+                   .failed = [answer](const Error& error) { answer(error.what()); }});
+}
+
+void HardwareTab::take(const std::string& key, HardwareEdits edits) {
+    edits_[guest_] = std::move(edits);
     table_.select(key);
     update();
     app_.redraw();
-    return "";
 }
 
 // One of few words, without a form around it.
@@ -211,8 +232,7 @@ void HardwareTab::choose(const HardwareRow& row, const FormField& field) {
                            .help = field.help,
                            .current = field.choices[i] == field.value,
                            .chosen = [this, key = row.key, value = field.choices[i]] {
-                               const std::string wrong = wish(key, value);
-                               if (!wrong.empty()) app_.trouble(key, wrong);
+                               wish_in_box(key, value);
                            }});
     const bool many = choices.size() > 12;
     app_.open(choice_dialog(app_, row.key, std::move(choices), many));
@@ -233,10 +253,11 @@ void HardwareTab::edit(const HardwareRow& row) {
         choose(row, asked.field);
         return;
     }
-    app_.open(form_dialog(app_, this_guest(row.key).things[0].name, {asked.field},
-                          [this, key = row.key, read = asked.read](const Values& words) {
-                              return wish(key, read(words.text(key, "")));
-                          }));
+    app_.open(form_dialog(
+        app_, this_guest(row.key).things[0].name, {asked.field},
+        [this, key = row.key, read = asked.read](const Values& words, const FormAnswer& answer) {
+            wish(key, read(words.text(key, "")), answer);
+        }));
 }
 
 // A property string, part by part.
@@ -245,10 +266,11 @@ void HardwareTab::ask_parts(const std::string& key, const Field& field, const st
     auto fields = property_fields(key, field, value, hardware_suggestions(app_));
     const std::string title =
         fmt::format("{}{}", is_new ? "Add " : "", this_guest(key).things[0].name);
-    app_.open(form_dialog(app_, title, fields,
-                          [this, key, value, asked = fields, &field](const Values& said) {
-                              return wish(key, property_said(field, value, asked, said));
-                          }));
+    app_.open(form_dialog(
+        app_, title, fields,
+        [this, key, value, asked = fields, &field](const Values& said, const FormAnswer& answer) {
+            wish(key, property_said(field, value, asked, said), answer);
+        }));
 }
 
 void HardwareTab::toggle(const HardwareRow& row) {
@@ -258,8 +280,9 @@ void HardwareTab::toggle(const HardwareRow& row) {
     }
     const std::string value = row.value();
     const bool now = parse_boolean(value.empty() ? row.field->fallback : value).value_or(false);
-    const std::string wrong = wish(row.key, now ? "0" : "1");
-    if (!wrong.empty()) app_.tell(wrong, Role::warning);
+    wish(row.key, now ? "0" : "1", [this](const std::string& wrong) {
+        if (!wrong.empty()) app_.tell(wrong, Role::warning);
+    });
 }
 
 // What the commands of disks do is done at once: edits of a file that they change come first.
@@ -300,10 +323,7 @@ void HardwareTab::remove(const HardwareRow& row) {
         choices.push_back({.label = "Remove " + key,
                            .key = "r",
                            .help = "Ctrl-S then saves it; u takes it back until then.",
-                           .chosen = [this, key] {
-                               const std::string wrong = wish(key, std::nullopt);
-                               if (!wrong.empty()) app_.trouble(key, wrong);
-                           }});
+                           .chosen = [this, key] { wish_in_box(key, std::nullopt); }});
     }
     app_.open(choice_dialog(app_, this_guest(key).things[0].name, std::move(choices), false));
 }
@@ -316,7 +336,7 @@ void HardwareTab::undo(const HardwareRow& row) {
         now.wishes.erase(row.key);
     } else if (row.reverted) {
         now.reverts.erase(row.key);
-    } else if (row.waits() && one != nullptr && allowed()) {
+    } else if (row.waits() && one != nullptr && allowed_now()) {
         if (now.empty()) now.digest = one->config.digest();
         now.reverts.insert(row.key);
     } else {
@@ -382,13 +402,19 @@ void HardwareTab::ask_save() {
     const Guest* now = guest();
     if (now == nullptr) return;
     const Values words = edits().words(guest_);
-    Plan plan;
-    try {
-        plan = app_.command("guest set").plan(app_.engine(), words);
-    } catch (const Error& error) {
-        app_.trouble("It cannot be saved", error.what());
-        return;
-    }
+    app_.wait_for(
+        {.title = "Make the plan",
+         .work =
+             [this, words] {
+                 return plan_to_json(app_.command("guest set").plan(app_.engine(), words));
+             },
+         .done = [this,
+                  words](const std::string& text) { ask_save_by(plan_from_json(text), words); }});
+}
+
+void HardwareTab::ask_save_by(const Plan& plan, const Values& words) {
+    const Guest* now = guest();
+    if (now == nullptr) return;
     Question question;
     question.title = fmt::format("Save the changes of {}?", guest_words(*now));
     question.words = edits_words(now->config, edits()) + "\n" + plan.afterwards;

@@ -1,7 +1,7 @@
 // The details' tabs that are text to read: the log and the command line that a start would use.
 #include <fmt/format.h>
 
-#include "engine/error.h"
+#include "engine/aside.h"
 #include "tui/app.h"
 #include "tui/screens/guest_tab.h"
 #include "tui/text_view.h"
@@ -9,26 +9,9 @@
 namespace lodge {
 namespace {
 
-// TextTab shows what `text` says of a guest, asked again each time State looks.
 class TextTab : public GuestTab {
   public:
-    using Text = std::string (*)(App&, const Guest&);
-    TextTab(App& app, Text text, bool at_end) : GuestTab(app), text_(text), at_end_(at_end) {}
-
-    void set(int guest) override {
-        const GuestView* view = app_.state().guest(guest);
-        if (view == nullptr) {
-            view_.set("");
-            return;
-        }
-        try {
-            view_.set(text_(app_, *view->guest));
-        } catch (const std::exception& error) {
-            view_.set(error.what());
-        }
-        if (guest != guest_ && at_end_) view_.to_end();
-        guest_ = guest;
-    }
+    using GuestTab::GuestTab;
     void draw(Area area, bool) override {
         view_.draw(area.rows(0, area.height() - 1));
         area.put_right(area.width() - 1, area.height() - 1, view_.place_words(), Role::dim);
@@ -36,19 +19,34 @@ class TextTab : public GuestTab {
     bool key(const Key& key) override { return view_.key(key); }
     bool takes_all_keys() const override { return view_.types(); }
 
-  private:
-    Text text_;
-    bool at_end_;
+  protected:
     TextView view_;
-    int guest_ = 0;
 };
 
-std::string log_of(App& app, const Guest& guest) {
-    const Command& command = app.command("guest log");
-    const std::string text =
-        command.show(app.engine(), {{"guest", guest.id}, {"lines", "500"}}).text;
-    return text.empty() ? "Its program has said nothing." : text;
-}
+// Read again each time State looks.
+class LogTab : public TextTab {
+  public:
+    using TextTab::TextTab;
+    void set(int guest) override {
+        if (app_.state().guest(guest) == nullptr) {
+            view_.set("");
+            return;
+        }
+        try {
+            const Command& command = app_.command("guest log");
+            const std::string text =
+                command.show(app_.engine(), {{"guest", guest}, {"lines", "500"}}).text;
+            view_.set(text.empty() ? "Its program has said nothing." : text);
+        } catch (const std::exception& error) {
+            view_.set(error.what());
+        }
+        if (guest != guest_) view_.to_end();
+        guest_ = guest;
+    }
+
+  private:
+    int guest_ = 0;
+};
 
 std::string plan_of(App& app, const Guest& guest) {
     std::string text = "# The command line that a start would use now\n\n" +
@@ -58,14 +56,46 @@ std::string plan_of(App& app, const Guest& guest) {
     return text;
 }
 
+// Made aside, for it looks at the guest's volumes, which may lie on a mount that does not answer;
+// and anew when the configuration is another one, or the tab is opened.
+class PlanTab : public TextTab {
+  public:
+    using TextTab::TextTab;
+    void shown(bool) override {
+        aside_.reset();
+        guest_.reset();
+    }
+    void set(int guest) override {
+        const GuestView* view = app_.state().guest(guest);
+        if (view != nullptr && view->guest == guest_) return;
+        aside_.reset();
+        guest_ = view != nullptr ? view->guest : nullptr;
+        if (!guest_) return view_.set("");
+        busy_ = app_.busy();
+        aside_ = std::make_unique<Aside>(
+            app_.loop(), [this](const Aside::Talk&) { return plan_of(app_, *guest_); },
+            Aside::Ears{.ended = [this](const Aside::Ended& ended) {
+                view_.set(ended.words);
+                busy_.reset();
+                aside_.reset();
+                app_.redraw();
+            }});
+    }
+
+  private:
+    std::shared_ptr<const Guest> guest_;
+    std::shared_ptr<const bool> busy_;
+    std::unique_ptr<Aside> aside_;  // while it is made
+};
+
 }  // namespace
 
 std::unique_ptr<GuestTab> make_log_tab(App& app) {
-    return std::make_unique<TextTab>(app, log_of, true);
+    return std::make_unique<LogTab>(app);
 }
 
 std::unique_ptr<GuestTab> make_plan_tab(App& app) {
-    return std::make_unique<TextTab>(app, plan_of, false);
+    return std::make_unique<PlanTab>(app);
 }
 
 }  // namespace lodge

@@ -183,8 +183,7 @@ std::vector<HostPart> machine_parts(const Seen& seen, const Glyphs& glyphs, int 
     system += (system.empty() ? "Linux " : ", Linux ") + host.kernel;
     parts.push_back(line("System", system));
     std::string processor = host.processor;
-    processor += fmt::format("{}{} CPU{}", processor.empty() ? "" : ", ", host.cpus,
-                             host.cpus == 1 ? "" : "s");
+    processor += (processor.empty() ? "" : ", ") + counted(host.cpus, "CPU");
     parts.push_back(line("CPU", processor));
     parts.push_back(
         line("Up", fmt::format("{}, load {:.2f} {:.2f} {:.2f}", short_duration(host.uptime),

@@ -228,8 +228,8 @@ class JobsScreen : public Screen {
 
     std::string count_words() const {
         const size_t there = app_.state().seen().job_count;
-        if (there <= rows_.count()) return fmt::format("{} job{}", there, there == 1 ? "" : "s");
-        return fmt::format("the newest {} of {} jobs", rows_.count(), there);
+        if (there <= rows_.count()) return counted(there, "job");
+        return fmt::format("the newest {} of {}", rows_.count(), counted(there, "job"));
     }
 
     JobRows rows_;
