@@ -21,6 +21,14 @@ void put(std::string& line, const std::string& text, int width, bool right, bool
 
 }  // namespace
 
+Risk risk_of(const Command& command, const Values& words) {
+    Risk risk = command.risk;
+    for (const Option& option : command.options)
+        if (words.has(option.name) && (!option.value.empty() || words.flag(option.name)))
+            risk = std::max(risk, option.risk);
+    return risk;
+}
+
 const Command* find_command(std::span<const std::span<const Command>> tables,
                             std::span<const std::string> words, size_t& taken) {
     taken = 0;

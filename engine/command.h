@@ -54,6 +54,7 @@ struct Option {
     WordKind kind = WordKind::text;
     bool many = false;
     std::string_view fallback = {};
+    Risk risk = Risk::none;  // that of the command with it, when it is more
 };
 
 // Report is what a command that looks has to say, for a person and for a script.
@@ -91,6 +92,9 @@ struct Command {
     bool keyboard = false;       // `run` needs a person's terminal and keys: a console
     std::string_view more = {};  // a paragraph for the manual
 };
+
+// How much harm the command can do with these words.
+Risk risk_of(const Command& command, const Values& words);
 
 // The tables of the engine, one a subject; main joins those of all modules.
 std::span<const Command> guest_commands();     // engine/commands/guest.cc

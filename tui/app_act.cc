@@ -240,8 +240,8 @@ void App::plans_made(const Command& command, const std::vector<Chosen::Thing>& t
     const std::string troubles = made.at("troubles");
     if (!troubles.empty()) trouble(fmt::format("{}: not for all", command.label), troubles);
     const std::string name = things.size() == 1 ? things[0].title : counted(things.size(), "guest");
-    ask_and_start(command.risk, std::move(plans), name.empty() ? std::string(command.label) : name,
-                  command.help);
+    ask_and_start(things.empty() ? command.risk : risk_of(command, things[0].values),
+                  std::move(plans), name.empty() ? std::string(command.label) : name, command.help);
 }
 
 void App::carry_out(Risk risk, std::vector<Plan> plans, const std::string& name) {

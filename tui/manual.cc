@@ -51,6 +51,7 @@ std::string command_page(const Command& command) {
     std::string options;
     for (const Option& option : command.options) {
         std::string about(option.help);
+        if (option.risk == Risk::destroys) about += " Asks for the name first.";
         if (!option.fallback.empty()) about += fmt::format(" Default: {}.", option.fallback);
         options += item(option_words(option), about);
     }

@@ -47,7 +47,11 @@ json task_json(const Task& task) {
 class Batch {
   public:
     Batch(Engine& engine, const ParsedWords& parsed, const Output& output)
-        : engine_(engine), parsed_(parsed), command_(*parsed.command), output_(output) {}
+        : engine_(engine),
+          parsed_(parsed),
+          command_(*parsed.command),
+          risk_(risk_of(*parsed.command, parsed.values)),
+          output_(output) {}
 
     int run() {
         make_tasks();
@@ -98,7 +102,7 @@ class Batch {
                 guests.push_back(find_guest(engine_, word));
             } catch (const Error& error) {
                 if (word != "all" || error.exit() != Exit::not_found) throw;
-                if (command_.risk == Risk::destroys)
+                if (risk_ == Risk::destroys)
                     fail(Exit::usage, "'all' destroys nothing: name each guest");
                 all_ = true;
                 for (Guest& guest : list_guests(engine_))
@@ -170,7 +174,7 @@ class Batch {
 
     void ask() {
         if (parsed_.options.yes) return;
-        if (command_.risk == Risk::interrupts) {
+        if (risk_ == Risk::interrupts) {
             std::string question;
             for (const Task& task : tasks_) {
                 if (task.over) continue;
@@ -184,7 +188,7 @@ class Batch {
                     [this] { return plans_text(); });
             for (Task& task : tasks_)
                 task.plan.warnings.clear();  // were in the question
-        } else if (command_.risk == Risk::destroys || command_.risk == Risk::cuts_off) {
+        } else if (risk_ == Risk::destroys || risk_ == Risk::cuts_off) {
             for (Task& task : tasks_) {
                 if (task.over) continue;
                 std::string question = printable(task.plan.title) + since_words(task);
@@ -314,6 +318,7 @@ class Batch {
     Engine& engine_;
     const ParsedWords& parsed_;
     const Command& command_;
+    const Risk risk_;
     const Output& output_;
     std::vector<Task> tasks_;
     bool several_ = false;
