@@ -1,3 +1,4 @@
+#include "engine/container/container.h"
 #include "engine/container/net.h"
 #include "engine/container/rootfs.h"
 #include "engine/engine.h"
@@ -18,6 +19,7 @@ const Actions& all_actions() {
         vm_snapshot_actions(),
         cloudinit_actions(),
         demo_actions(),
+        ct_life_actions(),
         rootfs_actions(),
         nat_actions(),
         ct_net_actions(),

@@ -39,9 +39,13 @@ struct Cgroup::Request {
     CpuShare share;
 };
 
-Cgroup::Cgroup(const Host& host, int id) : host_(host) {
+std::string guests_group(const Host& host) {
     const bool usual = host.is_root() && host.run_folder() == "/run/lodge";
-    top_ = usual ? "lodge" : "lodge-" + short_hash(host.run_folder());
+    return usual ? "lodge" : "lodge-" + short_hash(host.run_folder());
+}
+
+Cgroup::Cgroup(const Host& host, int id) : host_(host) {
+    top_ = guests_group(host);
     scope_ = fmt::format("{}-{}.scope", top_, id);
     find_way();
     if (way_ == Way::version1 || way_ == Way::version2)

@@ -21,6 +21,10 @@ struct CpuShare {
     bool operator==(const CpuShare&) const = default;
 };
 
+// The name of the group that the guests of this Lodge are in: "lodge", and for another run folder
+// than the system's one of its own.
+std::string guests_group(const Host& host);
+
 // Cgroup is a guest's place in the kernel's accounting: a systemd scope where systemd is process 1,
 // else a control group of version 1 or 2 where one can be made, else none. All Cgroup objects of
 // one guest mean the same place; nothing is made before prepare() or enter().

@@ -80,6 +80,12 @@ Host Host::real() {
     places.uid = ::geteuid();
     places.program_folders = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",     "/usr/bin",
                               "/sbin",           "/bin",           "/usr/lib/qemu", "/usr/libexec"};
+    // Our own other program: beside this one as built, below libexec as installed.
+    std::error_code trouble;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", trouble).parent_path();
+    if (!trouble)
+        for (const auto& folder : {self, self.parent_path() / "libexec/lodge"})
+            places.program_folders.push_back(folder.string());
     if (const std::string root = environment("LODGE_ROOT"); !root.empty()) {
         const std::string top = std::filesystem::absolute(root).lexically_normal().string();
         places.config = top + "/etc/lodge";
@@ -234,6 +240,8 @@ std::string_view package_of(std::string_view program) {
         {"dpkg-deb", "dpkg"},
         {"ip", "iproute2"},
         {"useradd", "passwd"},
+        {"usermod", "passwd"},
+        {"newuidmap", "uidmap"},
     };
     const auto* found = std::find_if(std::begin(entries), std::end(entries),
                                      [&](const Entry& entry) { return entry.program == program; });

@@ -20,10 +20,31 @@ class CtKind : public GuestKind {
     // look.cc
     Sighting look(Engine& engine, const Guest& guest) const override;
     const Following* following() const override;
+
+    // start.cc, stop.cc
+    Plan start(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan shutdown(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan reboot(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan stop(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan reset(Engine& engine, const Guest& guest, const Values& words) const override;
+    // pauses its processes
+    Plan suspend(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan resume(Engine& engine, const Guest& guest, const Values& words) const override;
+
+    // start.cc: the configuration that liblxc gets
+    std::string show_command(Engine& engine, const Guest& guest) const override;
+    std::vector<std::string> warnings(Engine& engine, const Guest& guest) const override;
 };
 
 // The monitor of a running container, as <run>/guest/<id>/pid names it; nullopt when it does not
 // run.
 std::optional<ProcessId> ct_process(const Host& host, int id);
+
+// Files of a running container in guest_run_folder(): "config", "seccomp", "devices" (what it was
+// started with), "pid" (its monitor), "about". In guest_log_folder(): "lxc.log" (liblxc's words),
+// "console.log" (what it wrote to its console).
+
+// Tables of verbs.
+std::span<const ActionKind> ct_life_actions();  // life.cc
 
 }  // namespace lodge

@@ -1,29 +1,76 @@
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "engine/container/container.h"
+#include "engine/container/life.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/store.h"
-#include "engine/text.h"
+#include "engine/units.h"
 #include "engine/vm/change.h"
+#include "engine/vm/life.h"
+#include "engine/vm/scrollback.h"
 #include "engine/vm/vm.h"
+
+// How a container is, by files of the run folder and of the kernel: nobody has to be asked.
 
 namespace lodge {
 namespace {
+
+using std::chrono::milliseconds;
+
+// One that ended by itself is cleaned by the first who sees it, unless a job is at work on it.
+void clean_if_ended(const Host& host, int id, Sighting& seen) {
+    const std::string folder = guest_run_folder(host, id);
+    if (!host.exists(folder) || ::access(folder.c_str(), W_OK) != 0) return;
+    try {
+        const std::string locks = host.run_folder() + "/lock";
+        host.make_folder(locks);
+        const FileLock lock(locks + "/" + std::to_string(id), "", milliseconds(0));
+        if (!ct_process(host, id)) ct_clean(host, id);
+    } catch (const Error& error) {
+        if (error.exit() != Exit::busy) seen.notes.emplace_back(error.what());
+    }
+}
+
+void note_last_end(const Host& host, int id, Sighting& seen) {
+    const auto end = vm_last_end(host, id);
+    if (!end || !end->died) return;
+    const auto lines = split(end->words, '\n');
+    seen.notes.push_back("its monitor was killed" +
+                         (lines.back().empty() ? "" : ": " + lines.back()));
+}
 
 class CtFollowing : public Following {
   public:
     std::optional<ProcessId> process(const Host& host, int id) const override {
         return ct_process(host, id);
     }
-    Sighting sighting(Engine&, const Guest& guest, const std::optional<ProcessId>& process,
-                      const Said&) const override {
+    Sighting sighting(Engine& engine, const Guest& guest, const std::optional<ProcessId>& process,
+                      const Said& said) const override {
         constexpr int64_t mib = 1 << 20;
+        const Host& host = engine.host;
         Sighting seen;
         seen.memory_limit = guest.config.integer("memory") * mib;
         if (process) {
             seen.pid = process->pid;
-            seen.state = GuestState::running;
+            const AboutRun about = vm_about(host, guest.id);
+            seen.state = ct_is_frozen(host, guest.id) ? GuestState::paused
+                         : about.started              ? GuestState::running
+                                                      : GuestState::starting;
+            // A start that was killed saw nothing run, and nobody else writes that it does.
+            if (seen.state == GuestState::starting && said.job == 0)
+                if (const auto init = ct_init(host, *process);
+                    init && ct_has_begun(host, *process, *init))
+                    seen.state = GuestState::running;
+            seen.notes = about.notes;
+            // A container that talks for months is not attached to and not started: whoever looks
+            // tidies up.
+            trim_scrollback(guest_log_folder(host, guest.id) + "/console.log");
+        } else {
+            clean_if_ended(host, guest.id, seen);
+            note_last_end(host, guest.id, seen);
         }
         if (has_pending(guest.config)) seen.notes.emplace_back("pending changes");
         if (const auto lock = guest.config.current.get("lock"))

@@ -39,12 +39,14 @@ bool has_pending(const Config& config);
 // The pending section's keys taken over into the current section, as the format does at a start:
 // deletes first, then new values; a disk that is replaced or removed becomes an unused<N>.
 void apply_pending(Config& config);
-// "config-apply-pending": {guest}. The step of a start that writes it.
-Action apply_pending_action(int id);
+// "config-apply-pending": {guest, folder}. The step of a start that writes it.
+Action apply_pending_action(int id, std::string_view folder);
 
 // Volumes by disk key: ide, sata, scsi, virtio, efidisk0, tpmstate0 whose value names a volume;
 // CD-ROMs only when asked for.
 bool is_disk_key(std::string_view key);
+// Keys of a container that name a volume or a folder: rootfs, mp0, ….
+bool is_mount_key(std::string_view key);
 bool is_cdrom_value(std::string_view key, std::string_view value);
 // The volume that a drive's value names: "local:101/vm-101-disk-0.qcow2"; "" for none.
 std::string volume_of(std::string_view value);

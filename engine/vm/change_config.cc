@@ -128,11 +128,17 @@ bool is_disk_key(std::string_view key) {
     return false;
 }
 
+bool is_mount_key(std::string_view key) {
+    return key == "rootfs" || (key.starts_with("mp") && parse_integer(key.substr(2)));
+}
+
 std::string volume_of(std::string_view value) {
     for (const std::string& part : split(value, ',')) {
         std::string_view text = trim(part);
         if (text.starts_with("file="))
             text.remove_prefix(5);
+        else if (text.starts_with("volume="))
+            text.remove_prefix(7);
         else if (text.find('=') != std::string_view::npos)
             continue;
         return text == "none" || text == "cdrom" ? "" : std::string(text);
@@ -157,9 +163,10 @@ std::string free_unused_key(const Config& config) {
 }
 
 std::string keep_as_unused(Config& config, const std::string& volume) {
-    if (volume.empty() || volume.find(':') == std::string::npos) return "";
+    if (volume.empty() || volume.front() == '/' || volume.find(':') == std::string::npos) return "";
     for (const auto& [key, value] : config.current.entries())
-        if ((is_disk_key(key) || key.starts_with("unused")) && volume_of(value) == volume)
+        if ((is_disk_key(key) || is_mount_key(key) || key.starts_with("unused")) &&
+            volume_of(value) == volume)
             return "";
     std::string key = free_unused_key(config);
     config.current.set(key, volume);
@@ -170,7 +177,7 @@ void apply_pending(Config& config) {
     std::vector<std::string> left_over;
     const auto leaves = [&](const std::string& key) {
         const auto old = config.current.get(key);
-        if (old && is_disk_key(key) && !is_cdrom_value(key, *old))
+        if (old && (is_mount_key(key) || (is_disk_key(key) && !is_cdrom_value(key, *old))))
             left_over.push_back(volume_of(*old));
     };
     for (const std::string& key : config.pending_deletes()) {
@@ -192,8 +199,8 @@ void apply_pending(Config& config) {
         keep_as_unused(config, volume);
 }
 
-Action apply_pending_action(int id) {
-    return {"config-apply-pending", {{"guest", id}}};
+Action apply_pending_action(int id, std::string_view folder) {
+    return {"config-apply-pending", {{"guest", id}, {"folder", folder}}};
 }
 
 // The verbs.
@@ -254,15 +261,16 @@ std::string shell_config_set(const Values& on) {
 
 void run_apply_pending(Work& work, const Values& on) {
     const auto id = static_cast<int>(on.integer("guest"));
-    work.engine().store.change("qemu-server", id, vm_schema(), [](Config& config) {
+    const std::string& folder = on.text("folder");
+    work.engine().store.change(folder, id, schema_of(folder), [](Config& config) {
         if (has_pending(config)) apply_pending(config);
     });
 }
 
 std::string shell_apply_pending(const Values& on) {
-    return fmt::format(
-        "# in qemu-server/{}.conf the lines of [PENDING] take the place of those above",
-        on.text("guest"));
+    return fmt::format("# in {}/{}.conf the lines of [{}] take the place of those above",
+                       on.text("folder"), on.text("guest"),
+                       schema_of(on.text("folder")).pending_section);
 }
 
 }  // namespace lodge

@@ -37,11 +37,13 @@ CpuShare cpu_share(const Config& config);
 // qapi/run-state.json). Throws as vm_monitor() does.
 std::string vm_status(const Host& host, int id, std::chrono::milliseconds patience);
 
-// What QEMU said since its last start (the end of qemu.log, at most 2,000 bytes); "" for nothing.
-std::string vm_last_words(const Host& host, int id);
-// Appends to qemu.log and gives its descriptor; a log of more than 1 MiB is begun anew, the old one
-// kept as qemu.log.1.
-Fd open_vm_log(const Host& host, int id, const std::string& line);
+// What the guest's program said since its last start (the end of its log, at most 2,000 bytes); ""
+// for nothing.
+std::string vm_last_words(const Host& host, int id, std::string_view log = "qemu.log");
+// Appends to the log and gives its descriptor; a log of more than 1 MiB is begun anew, the old one
+// kept with ".1" behind its name.
+Fd open_vm_log(const Host& host, int id, const std::string& line,
+               std::string_view log = "qemu.log");
 
 // Where the process is gone but its run folder is not: keeps how it ended in <log>/last-end, stops
 // helpers, removes cgroup and run folder. Nothing when there is nothing. Throws

@@ -135,7 +135,10 @@ class Answers {
             const auto known = ahead_.find(other);
             const bool rests = known != ahead_.end() && !known->second.status &&
                                Clock::now() - known->second.time < rest;
-            if (other > id && !rests && vm_process(host, other)) ids.push_back(other);
+            // A container has no monitor to ask.
+            if (other > id && !rests && host.exists(guest_run_folder(host, other) + "/qmp") &&
+                vm_process(host, other))
+                ids.push_back(other);
         }
         return ids;
     }

@@ -26,8 +26,8 @@ constexpr std::string_view start_mark = "lodge: start ";
 constexpr int64_t longest_log = 1 << 20;
 constexpr size_t most_words = 2000;
 
-std::string log_path(const Host& host, int id) {
-    return guest_log_folder(host, id) + "/qemu.log";
+std::string log_path(const Host& host, int id, std::string_view log) {
+    return fmt::format("{}/{}", guest_log_folder(host, id), log);
 }
 std::string end_path(const Host& host, int id) {
     return guest_log_folder(host, id) + "/last-end";
@@ -97,8 +97,8 @@ std::string vm_status(const Host& host, int id, std::chrono::milliseconds patien
     return status->get<std::string>();
 }
 
-Fd open_vm_log(const Host& host, int id, const std::string& line) {
-    const std::string path = log_path(host, id);
+Fd open_vm_log(const Host& host, int id, const std::string& line, std::string_view log) {
+    const std::string path = log_path(host, id, log);
     struct stat found {};
     if (::stat(path.c_str(), &found) == 0 && found.st_size > longest_log)
         ::rename(path.c_str(), (path + ".1").c_str());
@@ -111,8 +111,8 @@ Fd open_vm_log(const Host& host, int id, const std::string& line) {
     return fd;
 }
 
-std::string vm_last_words(const Host& host, int id) {
-    const std::string text = tail(log_path(host, id), 65536);
+std::string vm_last_words(const Host& host, int id, std::string_view log) {
+    const std::string text = tail(log_path(host, id, log), 65536);
     size_t start = text.rfind("\n" + std::string(start_mark));
     start = start == std::string::npos ? 0 : start + 1;
     if (text.compare(start, start_mark.size(), start_mark) == 0) {

@@ -170,7 +170,7 @@ Plan vm_start_steps(Engine& engine, const Guest& guest) {
     if (!state && has_pending(next.config)) {
         apply_pending(next.config);
         plan.step("take over the changes that waited for this start",
-                  apply_pending_action(guest.id));
+                  apply_pending_action(guest.id, guest.kind->folder()));
     }
     VmCommand command = vm_command(next.config, guest.id, vm_facts(engine, next));
     if (const std::string file = pid_file(command); !file.empty())

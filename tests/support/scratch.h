@@ -39,6 +39,10 @@ struct ScratchEngine {
         places.run = top + "/run/lodge";
         places.state = top + "/var/lib/lodge";
         places.program_folders = {"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/qemu"};
+#ifdef LODGE_PROGRAM
+        places.program_folders.push_back(
+            std::filesystem::path(LODGE_PROGRAM).parent_path().string());
+#endif
         places.uid = ::geteuid();
         return places;
     }

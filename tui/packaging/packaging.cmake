@@ -1,6 +1,7 @@
 # cmake --install and the .deb: the program, its manual page and completion (both printed by the
 # program itself from its table of commands), and what systemd has to know.
 install(TARGETS lodge RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS lodge-lxc RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/lodge)
 
 # Until the words can print them, there is nothing to install.
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/manual.cc)
@@ -57,7 +58,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "passwd, qemu-system-x86, qemu-utils")
 # Without these, Lodge runs; what needs one says which.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
-    "ovmf, swtpm, swtpm-tools, genisoimage, busybox-static, systemd, dnsmasq-base, iproute2, passt")
+    "ovmf, swtpm, swtpm-tools, genisoimage, busybox-static, systemd, dnsmasq-base, iproute2, passt, uidmap, liblxc-common")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, man-db, socat")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
     "${CMAKE_CURRENT_SOURCE_DIR}/packaging/postinst;${CMAKE_CURRENT_SOURCE_DIR}/packaging/postrm;${CMAKE_CURRENT_SOURCE_DIR}/packaging/conffiles")

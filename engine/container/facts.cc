@@ -1,0 +1,127 @@
+#include "engine/container/facts.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "engine/cgroup.h"
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/units.h"
+#include "engine/vm/life.h"
+
+namespace lodge {
+namespace {
+
+std::set<std::string> words_of(std::string_view text, char separator) {
+    std::set<std::string> words;
+    for (const std::string& word : split(text, separator))
+        if (!trim(word).empty()) words.emplace(trim(word));
+    return words;
+}
+
+void note_folder(Engine& engine, const std::string& volume, LxcFacts& facts) {
+    if (volume.empty()) return;
+    try {
+        const std::string path =
+            volume.starts_with('/') ? volume : engine.storages.info(volume).path;
+        struct stat found {};
+        if (::stat(path.c_str(), &found) != 0)
+            facts.volume_problems[volume] = errno_words(errno);
+        else if (!S_ISDIR(found.st_mode))
+            facts.volume_problems[volume] =
+                "it is a disk image or a device; Lodge starts containers from folders";
+        else
+            facts.volumes[volume] = path;
+    } catch (const Error& error) {
+        facts.volume_problems[volume] = error.what();
+    }
+}
+
+void note_volumes(Engine& engine, const Config& config, LxcFacts& facts) {
+    if (const auto root = config.properties("rootfs"))
+        note_folder(engine, root->text("volume"), facts);
+    for (const std::string& key : config.indexed("mp"))
+        if (const auto parts = config.properties(key))
+            note_folder(engine, parts->text("volume"), facts);
+}
+
+void note_devices(const Host& host, const Config& config, LxcFacts& facts) {
+    for (const std::string& key : config.indexed("dev")) {
+        const auto parts = config.properties(key);
+        const std::string path = parts ? parts->text("path") : "";
+        struct stat found {};
+        if (path.empty() || ::stat(host.system(path).c_str(), &found) != 0) continue;
+        if (!S_ISCHR(found.st_mode) && !S_ISBLK(found.st_mode)) continue;
+        facts.devices[path] = {S_ISBLK(found.st_mode) ? 'b' : 'c', major(found.st_rdev),
+                               minor(found.st_rdev)};
+    }
+}
+
+// A user's groups are those that systemd gave over to them: the one they are in, when it can be
+// written.
+void note_own_groups(const Host& host, const GroupRoots& roots, LxcFacts& facts) {
+    for (const std::string& line :
+         split(host.read(host.system("/proc/self/cgroup")).value_or(""), '\n')) {
+        if (!line.starts_with("0::") || roots.version2.empty()) continue;
+        const std::string folder = roots.version2 + line.substr(3);
+        if (::access((folder + "/cgroup.procs").c_str(), W_OK) != 0) continue;
+        facts.groups2 = words_of(host.read_line(folder + "/cgroup.controllers"), ' ');
+    }
+}
+
+}  // namespace
+
+GroupRoots group_roots(const Host& host) {
+    GroupRoots roots;
+    // Fields of a line: device, mount point, type, options (proc(5), fstab(5)).
+    for (const std::string& line :
+         split(host.read(host.system("/proc/self/mounts")).value_or(""), '\n')) {
+        const auto fields = split(line, ' ');
+        if (fields.size() < 4) continue;
+        if (fields[2] == "cgroup2" && roots.version2.empty()) {
+            roots.version2 = host.system(fields[1]);
+            roots.controllers2 =
+                words_of(host.read_line(roots.version2 + "/cgroup.controllers"), ' ');
+        }
+        if (fields[2] != "cgroup") continue;
+        static const std::set<std::string> known = {"blkio",   "cpu",     "cpuacct", "cpuset",
+                                                    "devices", "freezer", "memory",  "pids"};
+        for (const std::string& option : split(fields[3], ','))
+            if (known.contains(option))
+                roots.version1.emplace(option, host.system(fields[1]));
+            else if (option == "name=systemd")
+                roots.version1.emplace(option, host.system(fields[1]));
+    }
+    return roots;
+}
+
+LxcFacts ct_facts(Engine& engine, const Guest& guest) {
+    const Host& host = engine.host;
+    LxcFacts facts;
+    facts.root = host.is_root();
+    facts.map = id_map_of(host, guest.config);
+    note_volumes(engine, guest.config, facts);
+    note_devices(host, guest.config, facts);
+    facts.run_folder = guest_run_folder(host, guest.id);
+    facts.log_folder = guest_log_folder(host, guest.id);
+    facts.group = guests_group(host);
+    const GroupRoots roots = group_roots(host);
+    if (facts.root) {
+        for (const auto& [controller, folder] : roots.version1)
+            facts.groups1.insert(controller);
+        facts.groups2 = roots.controllers2;
+    } else {
+        note_own_groups(host, roots, facts);
+    }
+    if (const auto memory = roots.version1.find("memory"); memory != roots.version1.end())
+        facts.swap_counted = host.exists(memory->second + "/memory.memsw.limit_in_bytes");
+    facts.processors =
+        parse_cpu_list(host.read_line(host.system("/sys/devices/system/cpu/online")));
+    facts.apparmor = host.read_line(host.system("/sys/module/apparmor/parameters/enabled")) == "Y";
+    facts.apparmor_parser = host.program("apparmor_parser").has_value();
+    facts.seccomp = host.exists(host.system("/proc/sys/kernel/seccomp/actions_avail"));
+    return facts;
+}
+
+}  // namespace lodge
