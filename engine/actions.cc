@@ -20,6 +20,8 @@ const Actions& all_actions() {
         cloudinit_actions(),
         demo_actions(),
         ct_life_actions(),
+        ct_volume_actions(),
+        ct_inside_actions(),
         rootfs_actions(),
         nat_actions(),
         ct_net_actions(),

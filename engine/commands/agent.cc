@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/commands/common.h"
+#include "engine/container/container.h"
 #include "engine/units.h"
 
 namespace lodge {
@@ -131,6 +132,13 @@ std::string safe_for(FILE* stream, const std::string& bytes) {
 int exec(Engine& engine, const Values& words) {
     const int64_t seconds = words.integer("timeout");
     if (seconds < 1) fail(Exit::usage, "--timeout {} is not allowed: 1 or more", seconds);
+    if (const Guest guest = guest_of(engine, words); guest.kind->name() == "ct") {
+        if (words.has("input") || words.flag("json"))
+            fail(Exit::usage,
+                 "--input and --json go through a guest agent: a container's program "
+                 "has our own standard input and output");
+        return ct_attach(engine, guest, words.list("command"));
+    }
     Agent agent = agent_of(engine, words);
     const auto result =
         agent.exec(words.list("command"), words.text("input", ""), std::chrono::seconds(seconds));
@@ -152,6 +160,14 @@ int exec(Engine& engine, const Values& words) {
     return result.status;
 }
 
+int enter(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    if (guest.kind->name() != "ct")
+        fail(Exit::refused, "cannot enter {}: it is no container; lodge console {} is its console",
+             guest_words(guest), guest.id);
+    return ct_attach(engine, guest, {});
+}
+
 }  // namespace
 
 std::vector<Command> agent_command_table() {
@@ -161,7 +177,7 @@ std::vector<Command> agent_command_table() {
          .verb = "exec",
          .short_form = "exec",
          .label = "Run a program",
-         .help = "Runs a program in the guest through its agent; its exit status is ours.",
+         .help = "Runs a program in the guest; its exit status is ours.",
          .risk = Risk::undoable,
          .operands = {guest, {"command", WordKind::command, "After --.", false, true}},
          .options = {{.name = "timeout",
@@ -170,7 +186,17 @@ std::vector<Command> agent_command_table() {
                       .fallback = "30"},
                      {.name = "input", .value = "TEXT", .help = "For its standard input."},
                      {.name = "json", .help = "Output, errors and status as one JSON value."}},
-         .run = exec},
+         .run = exec,
+         .more = "In a virtual machine its agent runs it; in a container it is ours: our standard "
+                 "input, output and terminal are the program's."},
+        {.subject = "guest",
+         .verb = "enter",
+         .short_form = "enter",
+         .label = "Shell",
+         .help = "Opens a shell in a container, as its root.",
+         .risk = Risk::undoable,
+         .operands = {guest},
+         .run = enter},
         {.subject = "agent",
          .verb = "ping",
          .label = "Ping",

@@ -25,7 +25,8 @@ const GuestKind& kind_named(Engine& engine, std::string_view name) {
 }
 
 Plan plan_create(Engine& engine, const Values& words) {
-    const GuestKind& kind = kind_named(engine, words.text("kind", "vm"));
+    const GuestKind& kind =
+        kind_named(engine, words.text("kind", words.has("template") ? "ct" : "vm"));
     return kind.create(engine, id_for(engine, words), words);
 }
 
@@ -70,7 +71,13 @@ std::vector<Option> creation_options() {
          .kind = WordKind::path,
          .many = true},
         {.name = "id", .value = "ID", .help = "Its number; the lowest free one from 100."},
-        {.name = "kind", .value = "KIND", .help = "Its kind: vm.", .fallback = "vm"},
+        {.name = "kind", .value = "KIND", .help = "Its kind: vm or ct; ct with --template."},
+        {.name = "template",
+         .value = "SOURCE",
+         .help = "A container of this: an archive, a folder, an image or a template's volume.",
+         .kind = WordKind::path},
+        {.name = "swap", .value = "MIB", .help = "A container's swap space in MiB; 512."},
+        {.name = "privileged", .help = "A container whose root is root of this machine."},
         {.name = "storage",
          .value = "STORAGE",
          .help = "Where its disks go; the first one that can hold them.",

@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/guest.h"
 #include "engine/process.h"
@@ -31,6 +32,13 @@ class CtKind : public GuestKind {
     Plan suspend(Engine& engine, const Guest& guest, const Values& words) const override;
     Plan resume(Engine& engine, const Guest& guest, const Values& words) const override;
 
+    // enter.cc
+    int console(Engine& engine, const Guest& guest, const Values& words) const override;
+
+    // create.cc, destroy.cc
+    Plan create(Engine& engine, int id, const Values& words) const override;
+    Plan destroy(Engine& engine, const Guest& guest, const Values& words) const override;
+
     // start.cc: the configuration that liblxc gets
     std::string show_command(Engine& engine, const Guest& guest) const override;
     std::vector<std::string> warnings(Engine& engine, const Guest& guest) const override;
@@ -41,10 +49,20 @@ class CtKind : public GuestKind {
 std::optional<ProcessId> ct_process(const Host& host, int id);
 
 // Files of a running container in guest_run_folder(): "config", "seccomp", "devices" (what it was
-// started with), "pid" (its monitor), "about". In guest_log_folder(): "lxc.log" (liblxc's words),
-// "console.log" (what it wrote to its console).
+// started with), "pid" (its monitor), "about", "serial0" (how one gets its console). In
+// guest_log_folder(): "lxc.log" (liblxc's words), "serial0.log" (what it wrote to its console).
 
 // Tables of verbs.
-std::span<const ActionKind> ct_life_actions();  // life.cc
+std::span<const ActionKind> ct_life_actions();    // life.cc
+std::span<const ActionKind> ct_volume_actions();  // volume.cc
+std::span<const ActionKind> ct_inside_actions();  // inside.cc
+
+// Runs a program in a running container, as its root, on our own standard streams: with a terminal
+// of its own when ours are one. Its exit status; 127 when the container has no such program.
+// Throws Error(Exit::refused) when it does not run. No words: a shell.
+int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>& words);
+
+// A throw-away container of this machine's busybox, started. words: name; id; no-start: 1.
+Plan ct_demo_plan(Engine& engine, const Values& words);
 
 }  // namespace lodge

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/cgroup.h"
+#include "engine/container/net.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -121,6 +122,7 @@ LxcFacts ct_facts(Engine& engine, const Guest& guest) {
     facts.apparmor = host.read_line(host.system("/sys/module/apparmor/parameters/enabled")) == "Y";
     facts.apparmor_parser = host.program("apparmor_parser").has_value();
     facts.seccomp = host.exists(host.system("/proc/sys/kernel/seccomp/actions_avail"));
+    facts.net = ct_net_lines(guest.config, ct_net_facts(engine, guest));
     return facts;
 }
 

@@ -72,7 +72,7 @@ void run_ct_prepare(Work& work, const Values& on) {
     for (const char* file : {"config", "seccomp", "devices"})
         if (const auto text = on.get(file))
             host.write_volatile(fmt::format("{}/{}", run, file), *text, 0600);
-    const std::string console = fmt::format("{}/console.log", on.text("log"));
+    const std::string console = fmt::format("{}/serial0.log", on.text("log"));
     if (!host.exists(console)) host.write_volatile(console, "", 0640);
     begin_scrollback(console, host.now_seconds());
 }
@@ -106,6 +106,7 @@ void run_ct_start(Work& work, const Values& on) {
     };
     start_detached(program, log.get());
     await_begin(work, *monitor, pidfd, name, id, end);
+    host.write_volatile(fmt::format("{}/serial0", guest_run_folder(host, id)), program.argv[0]);
     about.started = true;
     write_vm_about(host, id, about);
     work.say(fmt::format("its monitor is process {}", monitor->pid));

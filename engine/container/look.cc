@@ -67,7 +67,7 @@ class CtFollowing : public Following {
             seen.notes = about.notes;
             // A container that talks for months is not attached to and not started: whoever looks
             // tidies up.
-            trim_scrollback(guest_log_folder(host, guest.id) + "/console.log");
+            trim_scrollback(guest_log_folder(host, guest.id) + "/serial0.log");
         } else {
             clean_if_ended(host, guest.id, seen);
             note_last_end(host, guest.id, seen);

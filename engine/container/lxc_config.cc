@@ -114,7 +114,7 @@ class Maker {
         line("lxc.tty.max", config_.string_of("tty").empty() ? "2" : config_.string_of("tty"));
         if (!config_.flag("console")) return line("lxc.console.path", "none");
         // Every byte once, whether someone is attached or not.
-        line("lxc.console.logfile", facts_.log_folder + "/console.log");
+        line("lxc.console.logfile", facts_.log_folder + "/serial0.log");
     }
 
     void groups() {

@@ -1,5 +1,6 @@
 #include "engine/container/container.h"
 #include "engine/container/life.h"
+#include "engine/container/net.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -37,6 +38,10 @@ Plan ct_start_steps(Engine& engine, const Guest& guest) {
         plan.warn(words);
     plan.step("write what liblxc is told", prepare_action(engine.host, guest.id, lxc),
               Action{"ct-clean", {{"guest", guest.id}}});
+    plan_ct_net_start(engine, next, plan);
+    if (next.config.string_of("ostype") != "unmanaged" || !next.config.indexed("net").empty())
+        plan.step("tell its system inside of its name, cards and name servers",
+                  {"ct-files", {{"guest", guest.id}}});
     plan_hook(engine, next, plan, "pre-start", true);
     plan.step("start the container and wait until its first program runs",
               {"ct-start",

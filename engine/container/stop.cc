@@ -1,5 +1,6 @@
 #include "engine/container/container.h"
 #include "engine/container/life.h"
+#include "engine/container/net.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -41,6 +42,7 @@ void plan_after_end(Engine& engine, const Guest& guest, Plan& plan) {
     const size_t steps = plan.steps.size();
     plan.step("take away its control groups and its run folder",
               {"ct-clean", {{"guest", guest.id}}});
+    plan_ct_net_stop(engine, guest, plan);
     plan_hook(engine, guest, plan, "post-stop", false);
     plan.no_way_back_from(steps);
 }

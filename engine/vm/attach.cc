@@ -133,6 +133,14 @@ void Attachment::say(const std::string& words) {
 
 void Attachment::require_port() const {
     const std::string name = guest_words(guest_);
+    if (guest_.kind->name() == "ct") {
+        if (port_ != "serial0")
+            fail(Exit::usage, "{} has one console: there is no --serial of a container", name);
+        if (!guest_.config.flag("console"))
+            fail(Exit::refused, "{} has no console: lodge set {} console=1, then stop and start it",
+                 name, guest_.id);
+        return;
+    }
     const auto value = guest_.config.current.get(port_);
     if (!value)
         fail(Exit::refused,
@@ -344,7 +352,7 @@ int Attachment::run() {
 
 }  // namespace
 
-int VmKind::console(Engine& engine, const Guest& guest, const Values& words) const {
+int attach_console(Engine& engine, const Guest& guest, const Values& words) {
     const int64_t number = words.integer("serial", 0);
     const int64_t lines = words.integer("lines", 20);
     if (number < 0 || number > 3)
@@ -362,6 +370,10 @@ int VmKind::console(Engine& engine, const Guest& guest, const Values& words) con
         return 0;
     }
     return Attachment(engine, guest, words).run();
+}
+
+int VmKind::console(Engine& engine, const Guest& guest, const Values& words) const {
+    return attach_console(engine, guest, words);
 }
 
 }  // namespace lodge

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <iterator>
 
+#include "engine/container/console_line.h"
 #include "engine/error.h"
 #include "engine/units.h"
 #include "engine/vm/qmp.h"
@@ -32,13 +33,24 @@ SerialConsole::SerialConsole(Loop& loop, Ends ends, std::function<void(std::stri
       on_output_(std::move(on_output)),
       on_closed_(std::move(on_closed)) {
     if (!ends_.socket.empty()) {
-        socket_ = connect_unix(ends_.socket);
+        open_line();
         wait_for_socket();
     }
     if (::access(ends_.log.c_str(), R_OK) == 0)
         change_ = loop_.on_change(ends_.log.c_str(), IN_MODIFY, [this] { follow_log(); });
     else
         from_socket_ = true;
+}
+
+void SerialConsole::open_line() {
+    terminal_ = is_console_line(ends_.socket);
+    if (!terminal_) {
+        socket_ = connect_unix(ends_.socket);
+        return;
+    }
+    ConsoleLine line = open_console_line(ends_.socket);
+    socket_ = std::move(line.terminal);
+    claim_ = std::move(line.claim);
 }
 
 void SerialConsole::wait_for_socket() {
@@ -56,7 +68,8 @@ void SerialConsole::ready(uint32_t events) {
 
 void SerialConsole::receive() {
     std::array<char, 16384> bytes;
-    const ssize_t got = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    const ssize_t got = terminal_ ? ::read(socket_.get(), bytes.data(), bytes.size())
+                                  : ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) {
         closed_ = true;
@@ -127,8 +140,9 @@ void SerialConsole::write(std::string_view bytes) {
 
 void SerialConsole::send() {
     while (!unsent_.empty()) {
-        const ssize_t sent =
-            ::send(socket_.get(), unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t sent = terminal_ ? ::write(socket_.get(), unsent_.data(), unsent_.size())
+                                       : ::send(socket_.get(), unsent_.data(), unsent_.size(),
+                                                MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
         if (sent < 0 && errno != EAGAIN) unsent_.clear();  // closed: receive() will say so
         if (sent <= 0) return;

@@ -17,7 +17,7 @@ namespace lodge {
 class SerialConsole {
   public:
     struct Ends {
-        std::string socket;  // "" only listens
+        std::string socket;  // "" only listens; a container's: see open_console_line()
         std::string log;
         int64_t from = 0;  // bytes of the log that were shown already
     };
@@ -34,6 +34,7 @@ class SerialConsole {
     void catch_up();
 
   private:
+    void open_line();
     void wait_for_socket();
     void ready(uint32_t events);
     void receive();
@@ -46,7 +47,8 @@ class SerialConsole {
     Ends ends_;
     std::function<void(std::string_view)> on_output_;
     std::function<void()> on_closed_;
-    Fd socket_;
+    Fd socket_, claim_;
+    bool terminal_ = false;  // it is a container's
     std::string unsent_;
     std::string recent_;        // what came by the socket last
     int64_t ahead_ = 0;         // bytes that came by the socket and not yet by the log
@@ -55,6 +57,12 @@ class SerialConsole {
     bool waits_to_send_ = false;
     Loop::Source io_, change_, late_;
 };
+
+struct Engine;
+struct Guest;
+class Values;
+// GuestKind::console() of every kind (attach.cc).
+int attach_console(Engine& engine, const Guest& guest, const Values& words);
 
 // TerminalModes remembers which modes a guest has switched on in the terminal of the person
 // (alternate screen, mouse, bracketed paste, …; DECSET), so that they can be taken back.

@@ -45,8 +45,9 @@ void config_remove(Work& work, const Values& on) {
     if (!engine.host.exists(engine.store.path(kind.folder(), id))) return;
     if (const auto token = on.get("token")) {
         const Config config = engine.store.load(kind.folder(), id, kind.schema());
-        if (config.current.get("lock") != "create" || config.current.get("vmgenid") != *token)
-            return;
+        const bool ours = config.current.get("vmgenid") == *token ||
+                          config.current.description().ends_with(*token);
+        if (config.current.get("lock") != "create" || !ours) return;
     }
     engine.store.remove(kind.folder(), id);
 }
@@ -57,10 +58,22 @@ std::string config_remove_shell(const Values& on) {
 void config_finish(Work& work, const Values& on) {
     Engine& engine = work.engine();
     const GuestKind& kind = kind_of(engine, on);
-    engine.store.change(kind.folder(), guest_of(on), kind.schema(),
-                        [](Config& config) { config.current.erase("lock"); });
+    const std::string token = on.text("token", "");
+    engine.store.change(kind.folder(), guest_of(on), kind.schema(), [&](Config& config) {
+        config.current.erase("lock");
+        std::string words = config.current.description();
+        if (token.empty() || !words.ends_with(token)) return;
+        words.resize(words.size() - token.size());
+        if (trim(words).empty())
+            config.current.erase("description");
+        else
+            config.current.set_description(words);
+    });
 }
 std::string config_finish_shell(const Values& on) {
+    if (on.has("token"))
+        return fmt::format("sed -i -e '/^lock: create$/d' -e '/^#{}$/d' {}", on.text("token"),
+                           shown_path(on));
     return "sed -i '/^lock: create$/d' " + shown_path(on);
 }
 
@@ -84,7 +97,7 @@ constexpr ActionKind kinds[] = {
     {"config-create", config_create, config_create_shell},
     // folder guest [token]
     {"config-remove", config_remove, config_remove_shell},
-    // folder guest: takes the `lock: create` away
+    // folder guest [token]: takes the `lock: create` away, and the token out of the notes
     {"config-finish", config_finish, config_finish_shell},
     // guest
     {"guest-start", guest_start, guest_start_shell},

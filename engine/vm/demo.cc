@@ -8,6 +8,7 @@
 #include <cstring>
 #include <set>
 
+#include "engine/container/container.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/process.h"
@@ -141,6 +142,18 @@ std::string kernel_line(const std::string& name) {
 
 Plan one_demo(Engine& engine, const GuestKind& kind, int id, const std::string& name,
               const Values& words) {
+    const std::string mark = mark_path(engine.host, id);
+    Plan plan;
+    plan.step(
+        "note that this guest is a demo", {"write", {{"path", mark}, {"content", name + "\n"}}},
+        Action{"demo-unmark", {{"path", mark}, {"config", engine.store.path(kind.folder(), id)}}});
+    if (kind.name() == "ct") {
+        Values given = words;
+        given.set({"id", id});
+        given.set({"name", name});
+        plan.append(ct_demo_plan(engine, given));
+        return plan;
+    }
     const std::string folder = demo_folder(engine.host);
     const std::string args = shell_line({"-kernel", folder + "/vmlinuz", "-initrd",
                                          folder + "/initrd", "-append", kernel_line(name)});
@@ -164,19 +177,14 @@ Plan one_demo(Engine& engine, const GuestKind& kind, int id, const std::string& 
     wanted.set({"bridge", "none"});
     if (const auto storage = words.get("storage")) wanted.set({"storage", *storage});
     if (!words.flag("no-start")) wanted.set({"start", true});
-    Plan plan;
-    const std::string mark = mark_path(engine.host, id);
-    plan.step(
-        "note that this guest is a demo", {"write", {{"path", mark}, {"content", name + "\n"}}},
-        Action{"demo-unmark", {{"path", mark}, {"config", engine.store.path("qemu-server", id)}}});
     plan.append(kind.create(engine, id, wanted));
     return plan;
 }
 
-const GuestKind& vm_kind(Engine& engine) {
+const GuestKind& kind_called(Engine& engine, std::string_view name) {
     for (const GuestKind* kind : engine.kinds)
-        if (kind->name() == "vm") return *kind;
-    throw Error("this Lodge has no virtual machines");
+        if (kind->name() == name) return *kind;
+    fail(Exit::failed, "this Lodge has no guests of kind {}", name);
 }
 
 }  // namespace
@@ -207,9 +215,10 @@ std::vector<int> demo_guests(Engine& engine) {
     std::vector<int> ids;
     for (const std::string& name : engine.host.list(mark_folder(engine.host))) {
         const auto id = parse_integer(name);
-        if (id && *id > 0 &&
-            engine.host.exists(engine.store.path("qemu-server", static_cast<int>(*id))))
-            ids.push_back(static_cast<int>(*id));
+        for (const GuestKind* kind : engine.kinds)
+            if (id && *id > 0 &&
+                engine.host.exists(engine.store.path(kind->folder(), static_cast<int>(*id))))
+                ids.push_back(static_cast<int>(*id));
     }
     std::sort(ids.begin(), ids.end());
     return ids;
@@ -221,7 +230,8 @@ Plan demo_plan(Engine& engine, const Values& words) {
         fail(Exit::usage, "--count {} is not allowed: 1 to {}", count, most_demos);
     const std::string base = words.text("name", "demo");
     require_allowed(vm_schema(), "name", base);
-    const GuestKind& kind = vm_kind(engine);
+    const bool container = words.flag("container");
+    const GuestKind& kind = kind_called(engine, container ? "ct" : "vm");
     std::set<std::string> taken_names;
     std::set<int64_t> taken_ids;
     for (const Guest& guest : list_guests(engine)) {
@@ -229,7 +239,7 @@ Plan demo_plan(Engine& engine, const Values& words) {
         taken_ids.insert(guest.id);
     }
     Plan plan;
-    plan_kernel(engine, plan);
+    if (!container) plan_kernel(engine, plan);
     plan.step("make a place for notes on demos", {"mkdir", {{"path", mark_folder(engine.host)}}},
               Action{"rmdir", {{"path", mark_folder(engine.host)}}});
     int64_t id = words.has("id") ? words.integer("id") : engine.store.free_id();

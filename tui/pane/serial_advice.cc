@@ -46,6 +46,11 @@ std::vector<std::string> inside(const std::string& ostype, int port) {
 }  // namespace
 
 std::vector<std::string> port_advice(const Guest& guest, int port) {
+    if (guest.kind && guest.kind->name() == "ct") {
+        if (port == 0 && guest.config.flag("console")) return {};
+        return {fmt::format("{} has no console. Give it one:", guest_words(guest)),
+                fmt::format("  lodge set {} console=1", guest.id), "then stop and start it."};
+    }
     const std::string key = "serial" + std::to_string(port);
     const auto value = guest.config.current.get(key);
     if (value == "socket") return {};
@@ -64,6 +69,10 @@ std::vector<std::string> port_advice(const Guest& guest, int port) {
 }
 
 std::vector<std::string> login_advice(const Guest& guest, int port) {
+    if (guest.kind && guest.kind->name() == "ct")
+        return {
+            "A shell in it, whatever its console shows:", fmt::format("  lodge enter {}", guest.id),
+            "Inside, a login prompt on the console: systemctl enable --now console-getty"};
     return inside(guest.config.string_of("ostype"), port);
 }
 

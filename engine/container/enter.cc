@@ -1,0 +1,58 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "engine/container/container.h"
+#include "engine/container/life.h"
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/vm/console.h"
+
+namespace lodge {
+
+int CtKind::console(Engine& engine, const Guest& guest, const Values& words) const {
+    if (guest.config.string_of("cmode") == "shell" && !words.flag("log") && !words.flag("watch"))
+        return ct_attach(engine, guest, {});
+    return attach_console(engine, guest, words);
+}
+
+int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>& words) {
+    const Host& host = engine.host;
+    if (!ct_process(host, guest.id))
+        fail(Exit::refused, "cannot enter {}: it is not running; lodge start {} starts it",
+             guest_words(guest), guest.id);
+    if (ct_is_frozen(host, guest.id))
+        fail(Exit::refused, "cannot enter {}: it is paused; lodge resume {}", guest_words(guest),
+             guest.id);
+    Program program;
+    program.argv = {host.need_program("lodge-lxc"), "attach",  host.run_folder() + "/guest",
+                    std::to_string(guest.id),       "--clean", "--cwd",
+                    words.empty() ? "/root" : "/"};
+    const char* term = ::getenv("TERM");
+    for (const std::string& one :
+         {std::string("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+          std::string("HOME=/root"), std::string("USER=root"), std::string("container=lxc"),
+          "TERM=" + std::string(term ? term : "linux")}) {
+        program.argv.emplace_back("--env");
+        program.argv.push_back(one);
+    }
+    program.argv.emplace_back("--");
+    if (words.empty())
+        program.argv.insert(
+            program.argv.end(),
+            {"/bin/sh", "-c", "if [ -x /bin/bash ]; then exec bash -l; fi; exec sh -l"});
+    else
+        program.argv.insert(program.argv.end(), words.begin(), words.end());
+    // It takes our place, so that the terminal and its signals are the program's.
+    if (!host.is_root()) ::setenv("XDG_RUNTIME_DIR", guest_run_folder(host, guest.id).c_str(), 1);
+    std::vector<char*> argv;
+    for (std::string& word : program.argv)
+        argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::signal(SIGPIPE, SIG_DFL);
+    ::execv(argv[0], argv.data());
+    fail_errno(errno, "cannot start " + program.argv[0]);
+}
+
+}  // namespace lodge
