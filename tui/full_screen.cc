@@ -69,7 +69,9 @@ class FullScreen {
         while (!app_.over()) {
             const bool waits = app_.stale() && !terminal_.ready();
             if (app_.stale() && !waits) draw();
-            loop_.run_once(waits ? Loop::Duration(until_ready) : Loop::Duration(long_time));
+            send_the_rest();
+            const bool asks_again = waits && !terminal_.pending();
+            loop_.run_once(asks_again ? Loop::Duration(until_ready) : Loop::Duration(long_time));
         }
         return 0;
     }
@@ -78,6 +80,19 @@ class FullScreen {
     State& look_first() {
         state_.look();
         return state_;
+    }
+
+    // What the terminal did not take of a frame goes out when it takes more; until then there is no
+    // other frame.
+    void send_the_rest() {
+        if (!terminal_.pending()) {
+            rest_.cancel();
+        } else if (!rest_) {
+            rest_ = loop_.on_io(terminal_.output(), EPOLLOUT, [this](uint32_t) {
+                terminal_.flush();
+                send_the_rest();
+            });
+        }
     }
 
     void draw() {
@@ -198,6 +213,7 @@ class FullScreen {
     std::string raw_;
     std::vector<Loop::Source> sources_;
     Loop::Source alone_;
+    Loop::Source rest_;  // of a frame
 };
 
 }  // namespace

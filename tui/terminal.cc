@@ -1,10 +1,9 @@
 #include "tui/terminal.h"
 
-#include <fcntl.h>
 #include <langinfo.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define NCURSES_WIDECHAR 1
@@ -14,21 +13,22 @@
 #include <algorithm>
 #include <array>
 #include <clocale>
-#include <cstdio>
 #include <cstdlib>
 #include <iterator>
 #include <map>
 #include <string>
 
 #include "engine/error.h"
-#include "engine/fd.h"
 #include "engine/text.h"
+#include "tui/terminal_output.h"
 #include "tui/terminal_rescue.h"
 
 namespace lodge {
 namespace {
 
 constexpr int escape_wait = 25;  // ms: ESCDELAY
+// A terminal that takes nothing for so long when it is given back gets the rest no more.
+constexpr auto patience_at_end = std::chrono::milliseconds(1000);
 constexpr int paste_begins = KEY_MAX + 1, paste_ends = KEY_MAX + 2;
 constexpr size_t longest_paste = 1 << 20;
 constexpr std::string_view paste_on = "\033[?2004h", paste_off = "\033[?2004l";
@@ -155,49 +155,12 @@ bool pastes_in_brackets(std::string_view term) {
     return false;
 }
 
-// ncurses calls write(2) for every few cells, and each of them wakes who reads the line: sshd,
-// tmux. Frame gathers what it writes for one frame in memory and hands it on in one piece.
-class Frame {
-  public:
-    Frame() : memory_(::memfd_create("lodge-frame", MFD_CLOEXEC)), out_(::dup(STDOUT_FILENO)) {
-        ::fcntl(out_.get(), F_SETFD, FD_CLOEXEC);
-        file_ = ::fdopen(out_.get(), "w");
-        if (file_ != nullptr) out_.release();
-    }
-    Frame(const Frame&) = delete;
-    Frame& operator=(const Frame&) = delete;
-    ~Frame() {
-        if (file_ != nullptr) std::fclose(file_);
-    }
-    // What ncurses is to write to.
-    FILE* file() const { return file_ != nullptr ? file_ : stdout; }
-
-    // Calls `draw`, which makes ncurses write; what it wrote.
-    template <class Draw>
-    std::string gather(const Draw& draw) const {
-        const bool gathers = file_ != nullptr && memory_ && ::ftruncate(memory_.get(), 0) == 0 &&
-                             ::lseek(memory_.get(), 0, SEEK_SET) == 0 &&
-                             ::dup3(memory_.get(), ::fileno(file_), O_CLOEXEC) >= 0;
-        draw();
-        if (!gathers) return "";
-        ::dup3(STDOUT_FILENO, ::fileno(file_), O_CLOEXEC);
-        const off_t length = ::lseek(memory_.get(), 0, SEEK_CUR);
-        std::string bytes(static_cast<size_t>(std::max<off_t>(length, 0)), '\0');
-        const ssize_t got = ::pread(memory_.get(), bytes.data(), bytes.size(), 0);
-        bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
-        return bytes;
-    }
-
-  private:
-    Fd memory_, out_;
-    FILE* file_ = nullptr;
-};
-
 }  // namespace
 
 struct Terminal::Inside {
     TerminalRescue rescue;  // knows the modes from before ncurses
-    Frame frame;
+    TerminalOutput output;
+    termios before{}, during{};  // the modes of the line
     ColorLevel colors = ColorLevel::mono;
     GlyphLevel glyphs = GlyphLevel::ascii;
     bool utf8 = false, mouse = false, away = false, gone = false, brackets = false;
@@ -254,7 +217,8 @@ Terminal::Terminal(const Wishes& wishes) : inside_(std::make_unique<Inside>()) {
              "TERM=vt100 lodge, or lodge --linear");
     std::setlocale(LC_CTYPE, "");
     in.utf8 = std::string_view(nl_langinfo(CODESET)) == "UTF-8";
-    in.screen = newterm(term, in.frame.file(), stdin);
+    ::tcgetattr(STDIN_FILENO, &in.before);
+    in.screen = newterm(term, in.output.file(), stdin);
     if (in.screen == nullptr)
         fail(Exit::missing,
              "the terminal '{}' is not known here: TERM=vt100 lodge, or lodge --linear",
@@ -337,29 +301,32 @@ void Terminal::show(const Canvas& canvas) {
     in.all = false;
     if (!changed) return;
     const auto cursor = canvas.cursor.value_or(Canvas::Cursor{0, size.height - 1, false});
-    write(in.frame.gather([&] {
+    in.output.capture([&] {
         curs_set(cursor.visible ? 1 : 0);
         move(cursor.y, cursor.x);
         refresh();
-    }));
+    });
     in.shown = canvas;
 }
 
 bool Terminal::ready() const {
-    int waiting = 0;
-    if (::ioctl(STDOUT_FILENO, TIOCOUTQ, &waiting) == 0 && waiting > 128) return false;
-    pollfd out{STDOUT_FILENO, POLLOUT, 0};
-    return ::poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
+    return !inside_->output.busy();
 }
 
 void Terminal::write(std::string_view bytes) {
-    std::fflush(stdout);
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return;  // the terminal is gone; reading finds that out
-        bytes.remove_prefix(static_cast<size_t>(written));
-    }
+    inside_->output.add(bytes);
+}
+
+bool Terminal::pending() const {
+    return inside_->output.pending();
+}
+
+int Terminal::output() const {
+    return inside_->output.descriptor();
+}
+
+void Terminal::flush() {
+    inside_->output.flush();
 }
 
 void Terminal::Inside::take_mouse(std::vector<Key>& keys) {
@@ -451,16 +418,23 @@ void Terminal::mouse(bool on) {
     inside_->mouse = on;
     if (inside_->away) return;
     mouseinterval(0);
-    mousemask(on ? ALL_MOUSE_EVENTS : 0, nullptr);
+    inside_->output.capture([on] { mousemask(on ? ALL_MOUSE_EVENTS : 0, nullptr); });
 }
 
 void Terminal::leave() {
     Inside& in = *inside_;
     if (in.away) return;
     if (in.brackets) write(paste_off);
-    mousemask(0, nullptr);
-    curs_set(1);
-    endwin();
+    in.output.capture([] {
+        mousemask(0, nullptr);
+        curs_set(1);
+        endwin();
+    });
+    in.output.drain(patience_at_end);
+    // endwin() could not: what gathers its bytes is no terminal. Nor would it do it at once, but
+    // wait for a terminal that may never take the rest.
+    ::tcgetattr(STDIN_FILENO, &in.during);
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &in.before);
     TerminalRescue::wanted(false);
     in.away = true;
 }
@@ -471,7 +445,8 @@ void Terminal::enter() {
     in.away = false;
     TerminalRescue::wanted(true);
     in.all = true;
-    refresh();  // ncurses takes its modes again
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &in.during);
+    in.output.capture([] { refresh(); });
     if (in.brackets) write(paste_on);
     mouse(in.mouse);
 }

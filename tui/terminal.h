@@ -37,8 +37,13 @@ class Terminal {
     void show(const Canvas& canvas);
     // Whether it has taken what was written before: a slow line is not given the next frame yet.
     bool ready() const;
-    // Bytes for the terminal itself (pictures), after what was shown.
+    // Bytes for the terminal itself (pictures), after what was shown. Nothing here waits for the
+    // terminal: what it does not take now is pending(), until flush() is called when output() has
+    // become writable.
     void write(std::string_view bytes);
+    bool pending() const;
+    void flush();
+    int output() const;
 
     // What was typed since the last time. Waits for nothing but the rest of an escape sequence
     // (25 ms at most).

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <utmp.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <functional>
@@ -81,6 +82,13 @@ class Played {
             if (!take()) return "(nothing)";
         }
     }
+    // The same, while nobody reads what the terminal writes.
+    std::string line_only() {
+        reads_ = false;
+        std::string said = line();
+        reads_ = true;
+        return said;
+    }
     // Everything that was written to the terminal until the process ended.
     std::string rest() {
         while (take()) {
@@ -109,7 +117,7 @@ class Played {
   private:
     bool take() {
         // A descriptor of -1 is passed over (poll(2)).
-        pollfd polls[2] = {{master_.get(), POLLIN, 0}, {heard_.get(), POLLIN, 0}};
+        pollfd polls[2] = {{reads_ ? master_.get() : -1, POLLIN, 0}, {heard_.get(), POLLIN, 0}};
         if (::poll(polls, 2, 20'000) <= 0) return false;
         char buffer[4096];
         if ((polls[0].revents & POLLIN) != 0) {
@@ -125,6 +133,7 @@ class Played {
     Fd master_, slave_, heard_;
     termios before_{};
     pid_t process_ = -1;
+    bool reads_ = true;
     std::string written_, said_;
 };
 
@@ -265,6 +274,61 @@ TEST(Terminal, without_utf8_lines_are_the_terminals_own) {
     EXPECT_EQ(written.find("\xc3"), std::string::npos) << "no byte that a vt100 does not know";
     EXPECT_NE(written.find('?'), std::string::npos);
     EXPECT_NE(written.find('\x0e'), std::string::npos) << "shift out: the line drawing set";
+}
+
+// A picture that is larger than what any line takes at once.
+constexpr size_t large_picture = 4 << 20;
+
+int show_to_nobody(const Played::Say& say) {
+    Terminal terminal({});
+    Canvas canvas(terminal.size());
+    terminal.show(canvas);
+    terminal.write(std::string(large_picture, 'p'));
+    say(fmt::format("written {} {}", terminal.pending(), terminal.ready()));
+    canvas.all().put(0, 0, "the next frame");
+    terminal.show(canvas);
+    say("shown");
+    char go = 0;
+    if (::read(0, &go, 1) != 1) return 1;
+    while (terminal.pending()) {
+        pollfd out{terminal.output(), POLLOUT, 0};
+        if (::poll(&out, 1, 20'000) != 1) return 2;
+        terminal.flush();
+    }
+    say("sent");
+    return 0;
+}
+
+TEST(Terminal, waits_for_no_line_and_loses_nothing) {
+    Played played("xterm-256color", show_to_nobody, "C.UTF-8");
+    // Nobody reads until both are said.
+    ASSERT_EQ(played.line_only(), "written true false");
+    ASSERT_EQ(played.line_only(), "shown");
+    played.type("g");
+    ASSERT_EQ(played.line(), "sent");
+    EXPECT_EQ(played.status(), 0);
+    const std::string written = played.written();
+    EXPECT_EQ(std::count(written.begin(), written.end(), 'p') / 1000,
+              static_cast<ptrdiff_t>(large_picture) / 1000);
+    EXPECT_LT(written.rfind("ppp"), written.rfind("the next frame"));
+}
+
+// What is left when nobody reads is not waited for at the end either.
+TEST(Terminal, ends_though_nobody_reads) {
+    Played played(
+        "xterm-256color",
+        [](const Played::Say& say) {
+            {
+                Terminal terminal({});
+                terminal.write(std::string(large_picture, 'p'));
+            }
+            say("ended");
+            return 0;
+        },
+        "C.UTF-8");
+    ASSERT_EQ(played.line_only(), "ended");
+    EXPECT_TRUE(played.modes_are_as_before());
+    EXPECT_EQ(played.status(), 0);
 }
 
 TEST(Terminal, says_what_it_needs) {
