@@ -18,8 +18,6 @@ namespace {
 
 constexpr int64_t gib = int64_t{1} << 30;
 constexpr int64_t default_disk = 32 * gib;
-constexpr int64_t tpm_bytes = 4 << 20;
-constexpr int64_t cloudinit_bytes = 4 << 20;
 
 std::string qemu_version(const Host& host) {
     const auto qemu = host.program("qemu-system-x86_64");

@@ -64,10 +64,7 @@ void Creation::import_disk(const std::string& key, const Storage& storage,
 }
 
 void Creation::add_firmware(const Storage& storage, bool secure, std::string_view more) {
-    const std::string vars = engine_.host.system(secure ? "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
-                                                        : "/usr/share/OVMF/OVMF_VARS_4M.fd");
-    if (!engine_.host.exists(vars))
-        fail(Exit::missing, "UEFI firmware is not on this machine ({}): apt install ovmf", vars);
+    const std::string vars = firmware_variables(engine_.host, secure);
     std::string parts = secure ? "efitype=4m,pre-enrolled-keys=1" : "efitype=4m";
     if (!more.empty()) parts = std::string(more);
     import_disk("efidisk0", storage, {vars, "raw"}, "qcow2", parts, 0);
@@ -86,6 +83,14 @@ Plan Creation::finish(const std::string& title) {
     plan.append(std::move(volumes_));
     plan.step("all is made: unlock it", {"config-finish", who});
     return plan;
+}
+
+std::string firmware_variables(const Host& host, bool secure) {
+    std::string vars = host.system(secure ? "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
+                                          : "/usr/share/OVMF/OVMF_VARS_4M.fd");
+    if (!host.exists(vars))
+        fail(Exit::missing, "UEFI firmware is not on this machine ({}): apt install ovmf", vars);
+    return vars;
 }
 
 std::optional<int64_t> new_size(std::string_view text) {

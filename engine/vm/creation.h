@@ -47,6 +47,12 @@ class Creation {
     Plan volumes_;
 };
 
+// What these take, whatever size is asked for.
+constexpr int64_t tpm_bytes = 4 << 20, cloudinit_bytes = 4 << 20;
+// The file that UEFI's variables begin with: empty, or, `secure`, with Microsoft's keys enrolled.
+// Throws Error(Exit::missing).
+std::string firmware_variables(const Host& host, bool secure);
+
 // "64G" or a bare number of GiB, in bytes, whole sectors; nullopt when it is no size.
 std::optional<int64_t> new_size(std::string_view text);
 // The same; throws Error(Exit::usage).

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/schema.h"
+#include "engine/storage/image.h"
 #include "engine/units.h"
 #include "engine/vm/change_parts.h"
 #include "engine/vm/cloudinit.h"
@@ -130,19 +131,21 @@ class Reader {
         return properties.print();
     }
 
-    // "local:32" and "local:0.5,ssd=1": a volume of so many GiB that is to be made.
+    // "local:32" and "local:0.5,ssd=1": a volume of so many GiB that is to be made;
+    // "local:cloudinit": the drive that cloud-init reads.
     static bool is_new_volume(const std::string& value) {
         const std::string volume = volume_of(value);
         const size_t colon = volume.find(':');
-        return colon != std::string::npos && colon > 0 && volume[0] != '/' &&
-               parse_number(volume.substr(colon + 1)).has_value();
+        if (colon == std::string::npos || colon == 0 || volume[0] == '/') return false;
+        const std::string name = volume.substr(colon + 1);
+        return name == "cloudinit" || parse_number(name).has_value();
     }
 
     std::string new_volume(const std::string& key, const std::string& value) {
         const std::string wanted = volume_of(value);
         const size_t colon = wanted.find(':');
         const Storage& storage = engine_.storages.get(wanted.substr(0, colon));
-        const int64_t bytes = disk_size(wanted.substr(colon + 1));
+        const std::string size = wanted.substr(colon + 1);
         const Field& field = *schema().find(key);
         // A name stands in for the volume until it has its own.
         std::string parts = value;
@@ -152,11 +155,34 @@ class Reader {
         const std::string format =
             properties.get("format").value_or(key == "tpmstate0" ? "raw" : "qcow2");
         properties.erase("format");
-        if (is_cdrom_value(key, parts))
+        if (size == "cloudinit") {
+            properties.set("media", "cdrom");
+            allocate(properties, storage, cloudinit_bytes, "qcow2", "cloudinit");
+        } else if (is_cdrom_value(key, parts)) {
             fail(Exit::usage, "{}: a CD-ROM is an ISO, not a new volume", key);
-        properties.set("file", storage.plan_allocate(volumes_, guest_.id, bytes, format));
-        properties.set("size", print_size(bytes));
+        } else if (key == "efidisk0") {
+            new_variables(properties, storage);
+        } else {
+            const int64_t bytes = disk_size(size);
+            allocate(properties, storage, key == "tpmstate0" ? tpm_bytes : bytes, format, "");
+        }
         return properties.print();
+    }
+
+    void allocate(Properties& properties, const Storage& storage, int64_t bytes,
+                  std::string_view format, std::string_view hint) {
+        properties.set("file", storage.plan_allocate(volumes_, guest_.id, bytes, format, hint));
+        properties.set("size", print_size(bytes));
+    }
+
+    // UEFI's variables are a copy of those that its package has, whatever size was said.
+    void new_variables(Properties& properties, const Storage& storage) {
+        const std::string vars =
+            firmware_variables(engine_.host, properties.flag("pre-enrolled-keys"));
+        const ImageSource source{vars, "raw"};
+        properties.set("file", storage.plan_import(volumes_, guest_.id, source, "qcow2"));
+        properties.set("size", print_size(check_foreign_image(engine_.host, source).size));
+        properties.set("efitype", "4m");
     }
 
     // Only a CD drive can be empty or hold an ISO.

@@ -1,5 +1,7 @@
 #include "tui/screens/hardware_add.h"
 
+#include <algorithm>
+
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "tui/app.h"
@@ -11,6 +13,8 @@ constexpr HardwareAddition additions[] = {
     {"New disk", "scsi", "", "disk create", "An empty disk, on a storage of this machine."},
     {"Disk that is there", "scsi", "", "disk attach", "A volume, or one that was detached."},
     {"Disk image", "scsi", "", "disk import", "A copy of an image: qcow2, raw, vmdk, vhdx, vdi."},
+    {"Cloud-init drive", "ide sata", "@:cloudinit,media=cdrom", "",
+     "Tells a cloud image its name, who can log in and its addresses."},
     {"CD drive", "ide sata", "none,media=cdrom", "", "Empty, or with an ISO."},
     {"Network card", "net", "", "", "On a bridge, or with a network of its own."},
     {"Port to the guest", "hostfwd", "", "", "A port of this machine that leads to the guest."},
@@ -18,6 +22,9 @@ constexpr HardwareAddition additions[] = {
     {"USB device", "usb", "", "", "A device of this machine, by its number or its port."},
     {"PCI device", "hostpci", "", "", "A device of this machine, by its address."},
     {"Device", "dev", "", "", "A device file of this machine."},
+    {"UEFI variables", "efidisk0", "@:1,efitype=4m", "",
+     "Where UEFI keeps its boot order and keys; it boots by UEFI with bios: ovmf."},
+    {"TPM", "tpmstate0", "@:1,version=v2.0", "", "A TPM's memory; Windows 11 wants one."},
     {"Sound card", "audio0", "device=ich9-intel-hda,driver=none", "", "A sound card."},
     {"Random numbers", "rng0", "source=/dev/urandom", "", "A source of random numbers."},
     {"Watchdog", "watchdog", "model=i6300esb,action=reset", "", "Restarts a guest that hangs."},
@@ -29,6 +36,16 @@ std::vector<std::string> bridges(App& app) {
     for (const LinkView& link : app.state().seen().links)
         if (link.kind == "bridge") names.push_back(link.name);
     return names;
+}
+
+// The first storage that takes disks.
+std::string disk_storage(App& app) {
+    app.state().look_at_storages();
+    for (const StorageView& storage : app.state().seen().storages)
+        if (storage.active() && std::find(storage.contents.begin(), storage.contents.end(),
+                                          "images") != storage.contents.end())
+            return storage.id;
+    return "local";
 }
 
 std::vector<std::string> isos(App& app) {
@@ -70,6 +87,8 @@ std::string key_for_addition(const HardwareAddition& addition, const Config& con
 }
 
 std::string value_for_addition(const HardwareAddition& addition, const Schema& schema, App& app) {
+    if (addition.value.starts_with('@'))
+        return disk_storage(app) + std::string(addition.value.substr(1));
     if (addition.stems != "net") return std::string(addition.value);
     const auto known = bridges(app);
     return (schema.kind == "lxc" ? "name=eth0" : "virtio") +

@@ -16,7 +16,7 @@ class App;
 struct HardwareAddition {
     std::string_view label;
     std::string_view stems;    // of the key: the first that has room: "ide sata"
-    std::string_view value;    // what its form begins with
+    std::string_view value;    // what its form begins with; "@" is a storage for disks
     std::string_view command;  // of the table, that does it instead of a form
     std::string_view help;
 };
