@@ -33,7 +33,7 @@ start_machine() {
     local file=$1 limit=$2 program=${3:-} image lacks began
     began=$(date +%s%N)
     mkdir -p "$folder"/host/{bin,job}
-    mkfifo "$folder"/agent.{in,out}
+    mkfifo "$folder"/{agent,qmp,qtest}.{in,out}
     # QEMU's user inside looks at it too.
     chmod 755 "$folder" "$folder"/host "$folder"/host/*
     read_machine "$file"
@@ -61,8 +61,9 @@ start_machine() {
         -device virtserialport,bus=serial.0,nr=1,chardev=agent,name=minipc.agent
         -chardev "socket,path=$folder/serial.sock,server=on,wait=off,id=line,logfile=$folder/console"
         -serial chardev:line
-        -pidfile "$folder/pid" -qmp "unix:$folder/qmp.sock,server=on,wait=off"
-        -qtest "unix:$folder/qtest.sock,server=on,wait=off" -qtest-log none
+        -pidfile "$folder/pid"
+        -chardev "pipe,path=$folder/qmp,id=qmp" -mon chardev=qmp,mode=control
+        -qtest "pipe:$folder/qtest" -qtest-log none
         # A device that comes or goes is told of by its port, as on a real machine, not by firmware.
         -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
         "${qemu_words[@]}")
@@ -74,18 +75,23 @@ start_machine() {
         setpriv --pdeathsig KILL)
     TMPDIR=$folder setsid "${with[@]}" "${command[@]}" </dev/null >"$folder/qemu.log" 2>&1 &
     local starter=$!
-    until [[ -s $folder/pid && -S $folder/qtest.sock ]]; do
+    until [[ -s $folder/pid ]]; do
         kill -0 $starter 2>/dev/null || { cat "$folder/qemu.log" >&2; say "QEMU did not start"; return 125; }
         sleep 0.05
     done
+    qmp qmp_capabilities >/dev/null
+    wait_until_booted "$limit" || return 125
+    boot_ms=$((($(date +%s%N) - began) / 1000000))
+}
+
+# wait_until_booted SECONDS: until commands can be run and the drivers of what was found are there.
+wait_until_booted() {
     until [[ -e $folder/host/ready ]]; do
-        alive || { report_machine >&2; say "the machine ended while it booted (limit $limit s)"; return 125; }
+        alive || { report_machine >&2; say "the machine ended while it booted (limit $1 s)"; return 1; }
         sleep 0.05
     done
-    # Drivers of what was found are loaded beside the rest of the boot.
-    inside "$((limit ? limit : 600))" 'systemctl is-system-running --wait; udevadm settle' >/dev/null ||
-        true
-    boot_ms=$((($(date +%s%N) - began) / 1000000))
+    run_inside "$(($1 ? $1 : 600))" 'systemctl is-system-running --wait >/dev/null
+udevadm settle -t 600' || true
 }
 
 # stop_machine: ends it as a pulled plug does.

@@ -2,13 +2,7 @@
 # Sourced by tests/minipc/run: what a mini PC's firmware tells of power and heat, as ACPI source text
 # (ACPI 6.5: 8.4 processors, 11 thermal, 10.4 power meters).
 
-# One page of memory that the kernel leaves alone (memmap=) holds the readings, so that they can be
-# set from outside while everything runs: a 32-bit number each, 0 for "as in the machine's text".
-# Zones from 0 on in tenths of a kelvin; then:
-readings=$((0x2f000000)) reading_power=0x80 reading_fan=0x84
-readings_size=64K
-
-kelvin() { awk -v c="$1" 'BEGIN {printf "%d", c * 10 + 2731.5 + 0.5}'; }
+. "$minipc/lib/readings.sh"
 
 # A processor's performance register is a byte of the page registers of the ISA DMA controller: plain
 # latches in QEMU, which nothing else uses.

@@ -7,36 +7,29 @@ alive() {
         grep -qsaF "$folder/" "/proc/$pid/cmdline"
 }
 
-# answer SOCKET WANTED LINE…: sends lines to one of QEMU's sockets; prints the first line of answer to
-# the last of them that matches WANTED, and fails when there is none.
+# answer NAME WANTED LINE: sends a line down one of QEMU's pipes; prints the line of the answer that
+# matches WANTED. One caller at a time; what an earlier one did not wait for is not taken for it.
 answer() {
-    local socket=$1 wanted=$2 line found=
-    shift 2
-    [[ -S $socket ]] || return 1
-    coproc WIRE { exec socat - "UNIX-CONNECT:$socket" 2>/dev/null; }
-    # shellcheck disable=SC2153
-    local wire=$WIRE_PID in=${WIRE[0]} out=${WIRE[1]}
-    while (($#)); do
-        found=
-        printf '%s\n' "$1" >&"$out"
-        while IFS= read -r -t 60 line <&"$in"; do
-            if [[ $line =~ $wanted ]]; then
-                found=$line
-                break
-            fi
+    local line
+    (
+        flock 8
+        exec 6<>"$folder/$1.in" 7<>"$folder/$1.out"
+        while IFS= read -r -t 0.01 line <&7; do :; done
+        printf '%s\n' "$3" >&6
+        until [[ $line =~ $2 ]]; do
+            IFS= read -r -t 120 line <&7 || exit 1
         done
-        shift
-    done
-    { kill "$wire" && wait "$wire"; } 2>/dev/null
-    [[ -n $found ]] && printf '%s\n' "$found"
+        printf '%s\n' "$line"
+    ) 8>"$folder/$1.lock"
 }
 
 # qmp COMMAND [ARGUMENTS-AS-JSON]: what it returns, as JSON.
 qmp() {
-    local line
-    line=$(answer "$folder/qmp.sock" '^\{"(return|error)"' '{"execute":"qmp_capabilities"}' \
-        "{\"execute\":\"$1\",\"arguments\":${2:-"{}"}}") || die "QEMU of $folder does not answer to $1"
-    [[ $line == '{"return"'* ]] || die "QEMU did not do $1: $(jq -r .error.desc <<<"$line")"
+    local line id=$BASHPID-$RANDOM
+    line=$(answer qmp "\"id\": \"$id\"" \
+        "{\"execute\":\"$1\",\"arguments\":${2:-"{}"},\"id\":\"$id\"}") ||
+        die "QEMU of $folder does not answer to $1"
+    [[ $line != *'"error": {'* ]] || die "QEMU did not do $1: $(jq -r .error.desc <<<"$line")"
     jq -c .return <<<"$line"
 }
 hmp() {
@@ -45,11 +38,11 @@ hmp() {
     [[ -z $said ]] || printf '%s\n' "$said"
 }
 # qtest WORDS: a bus access as if the machine's own processor made it.
-qtest() { answer "$folder/qtest.sock" '^(OK|FAIL|ERR)' "$*" | sed -n 's/^OK *//p'; }
+qtest() { answer qtest '^(OK|FAIL|ERR)' "$*" | sed -n 's/^OK *//p'; }
 
-# inside SECONDS COMMAND: runs it in the machine's shell; its output, errors and exit status are ours.
+# run_inside SECONDS COMMAND: runs it in the machine's shell; its output, errors and exit status are ours.
 # 124: it took longer; 125: the machine ended meanwhile.
-inside() {
+run_inside() {
     local limit=$1 id job status=0 waiter errors
     id=$(mktemp -d "$folder/host/job/XXXXXX")
     job=$id

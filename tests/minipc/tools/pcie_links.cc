@@ -1,6 +1,7 @@
 // Loaded into QEMU (LD_PRELOAD): gives the PCI Express links of its machine what real ones have and
-// QEMU's lack: ASPM, clock power management, L1 substates. QEMU's devices say that their link knows
-// L0s only, and the bits that a kernel would set in their Link Control register cannot be written.
+// QEMU's lack: ASPM, clock power management, L1 substates, and errors that an endpoint reports.
+// QEMU's devices say that their link knows L0s only, and the bits that a kernel would set in their
+// Link Control register cannot be written.
 //
 // What it reads and writes are the arrays in which QEMU keeps a device's configuration space and
 // what of it a guest may write: config, cmask, wmask, w1cmask, used, five pointers in a row in
@@ -90,8 +91,11 @@ struct Qemu {
     void (*add_capability)(void*, uint16_t, uint8_t, uint16_t, uint16_t) =
         of_qemu<void(void*, uint16_t, uint8_t, uint16_t, uint16_t)>("pcie_add_capability");
 
+    void (*report_errors)(void*) = of_qemu<void(void*)>("pcie_cap_deverr_init");
+
     bool complete() const {
-        return call_when_made && root && each && cast && read && capability && add_capability;
+        return report_errors && call_when_made && root && each && cast && read && capability &&
+               add_capability;
     }
 };
 
@@ -116,6 +120,7 @@ void give_aspm(const Qemu& qemu, void* device, const Space& space) {
     link |= 3 << 10 | 2 << 12 | 2 << 15 | 1 << 22;  // L0s and L1, how soon they are left
     if (endpoint) link |= 1 << 18;                  // the clock can be stopped
     space.set(at + 12, link);
+    if (endpoint) qemu.report_errors(device);
     space.let_write<uint16_t>(at + 16, 0x0143);  // ASPM, common clock, stop the clock
     if (endpoint)  // it bears any latency; else the kernel offers no L1
         space.set<uint32_t>(at + 4, space.get<uint32_t>(at + 4) | 7 << 6 | 7 << 9);
