@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <thread>
 
 #include "bench/guests.h"
 #include "bench/measure.h"
@@ -131,6 +132,8 @@ void measure_screen(Bench& bench) {
     add(screen_at_rest("screen, no guest runs, idle", screen, "0 bytes, <= 0.2 wakeups/s", {}));
     for (int i = 0; i < running; ++i)
         time_program(bench.words({"guest", "start", std::to_string(first + i), "--quiet"}));
+    // In its first minute a guest's time counts in seconds, which is not rest.
+    std::this_thread::sleep_for(std::chrono::seconds(61));
     add(screen_at_rest("screen, 10 guests run, idle", screen,
                        "<= 0.5 ms CPU/s, <= 1 wakeup/s, <= 200 bytes/s, <= 8 MiB", screen_peers()));
     for (int i = 0; i < running; ++i)

@@ -102,7 +102,8 @@ void State::stop_looking() {
 void State::look_and_tell() {
     soon_.cancel();
     look();
-    timer_ = loop_->after(period(), period() / 10, [this] { look_and_tell(); });
+    // With the slack, questions to the guests included, less than a wakeup a second.
+    timer_ = loop_->after(period(), period() / 8, [this] { look_and_tell(); });
     const auto tell = tell_;  // it may end the looking
     if (tell) tell();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <string>
 
 #include "engine/units.h"
@@ -158,6 +159,34 @@ std::optional<double> Meter::rate(double counter, Time now) {
     known_ = true;
     counter_ = counter;
     time_ = now;
+    return rate_;
+}
+
+std::optional<double> TickMeter::rate(double counter, Time now) {
+    constexpr double longest = 10;  // seconds
+    const auto since = [now](const Look& look) {
+        return std::chrono::duration<double>(now - look.time).count();
+    };
+    if (looks_.empty() || counter < looks_.back().counter) {
+        looks_ = {{now, counter}};
+        rate_.reset();
+        return rate_;
+    }
+    const Look last = looks_.back();
+    if (since(last) < 0.5) return rate_;
+    // A tick may fall into this look or the next one, at both its ends.
+    const double odd = counter - last.counter - rate_.value_or(0) * since(last);
+    if (!rate_ || std::abs(odd) > 2.01 * tick_) {
+        looks_ = {last};
+        rate_.reset();
+    }
+    looks_.push_back({now, counter});
+    while (looks_.size() > 2 && since(looks_.front()) > longest)
+        looks_.pop_front();
+    const double seconds = since(looks_.front()), grown = counter - looks_.front().counter;
+    // What a single tick more or less would do is no news.
+    if (!rate_ || grown == 0 || std::abs(grown / seconds - *rate_) > 1.01 * tick_ / seconds)
+        rate_ = grown / seconds;
     return rate_;
 }
 

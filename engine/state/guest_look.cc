@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 // Whatever the kernel said or did not say, all is read anew after this time.
 constexpr auto safety_net = 60s;
 // How often a running guest is asked. Its pauses and resumes are Lodge's own, as a rule, and then
-// seen by the job.
-constexpr auto status_each = 10s, memory_each = 5s, addresses_each = 30s;
+// seen by the job. Each round of questions costs a wakeup for the answers.
+constexpr auto status_each = 20s, memory_each = 10s, addresses_each = 30s;
 // An agent that is not there is not there in half a minute either.
 constexpr int silences_enough = 3;
 constexpr auto silent_agent_each = 120s;
@@ -246,9 +246,11 @@ void GuestLook::look_at_running(std::vector<GuestView>& views, Time now, double 
 
 void GuestLook::ask(const Showing& showing, Time now) {
     if (!loop_) return;
-    const bool more = showing.memory_used && !showing_.memory_used;
-    const bool all = now - asked_ >= (showing.memory_used ? Time::duration(memory_each)
-                                                          : Time::duration(status_each));
+    const auto tells = [this](int id) { return asker_.said(id).tells_memory; };
+    const bool memory = showing.memory_used && std::any_of(running_.begin(), running_.end(), tells);
+    const bool more = memory && !showing_.memory_used;
+    const bool all =
+        now - asked_ >= (memory ? Time::duration(memory_each) : Time::duration(status_each));
     if (all || more) asked_ = now;
     showing_ = showing;
     for (const int id : running_) {
@@ -257,7 +259,7 @@ void GuestLook::ask(const Showing& showing, Time now) {
         const std::string monitor = following.monitor(engine_.host, *entry.guest);
         if (!monitor.empty() && (all || more || entry.asked == Time{})) {
             entry.asked = now;
-            asker_.ask_monitor(id, monitor, showing.memory_used);
+            asker_.ask_monitor(id, monitor, showing.memory_used && tells(id));
         }
         if (!showing.addresses) continue;
         const bool silent = asker_.said(id).agent_silences >= silences_enough;

@@ -9,6 +9,7 @@ void History::add(double value, size_t seconds) {
         samples_[next_] = static_cast<float>(value);
         next_ = (next_ + 1) % capacity;
         size_ = std::min(size_ + 1, capacity);
+        ++total_;
     }
 }
 

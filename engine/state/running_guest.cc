@@ -18,7 +18,9 @@ void add(History& history, const std::optional<double>& value, size_t seconds) {
 }  // namespace
 
 RunningGuest::RunningGuest(const Host& host, const ProcessId& process)
-    : process_(process), pidfd_(open_process(host, process)) {
+    : process_(process),
+      pidfd_(open_process(host, process)),
+      cpu_(1.0 / static_cast<double>(::sysconf(_SC_CLK_TCK))) {
     const std::string folder = host.system("/proc/" + std::to_string(process.pid));
     stat_ = KernelFile(folder + "/stat");
     memory_ = KernelFile(folder + "/statm");

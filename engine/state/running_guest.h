@@ -40,7 +40,8 @@ class RunningGuest {
     Fd pidfd_;
     Loop::Source end_;
     KernelFile stat_, memory_, io_;
-    Meter cpu_, read_, write_, in_, out_;
+    TickMeter cpu_;
+    Meter read_, write_, in_, out_;
     std::shared_ptr<GuestHistory> history_ = std::make_shared<GuestHistory>();
     std::optional<Time> sampled_;
 };

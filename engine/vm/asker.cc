@@ -119,6 +119,7 @@ class Asker::MonitorExchange : public Exchange {
         said.asked = true;
         said.status = status_;
         if (memory_) said.memory_used = memory_used_;
+        if (memory_) said.tells_memory = has_balloon_;
         return news;
     }
 
@@ -128,6 +129,7 @@ class Asker::MonitorExchange : public Exchange {
         greeted_ = false;
         status_.clear();
         memory_used_.reset();
+        has_balloon_ = true;
         std::string words =
             "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"query-status\",\"id\":1}\n";
         if (memory_ && wake_)
@@ -151,13 +153,16 @@ class Asker::MonitorExchange : public Exchange {
             const auto answer = value->find("return");
             if (id == 1 && answer != value->end()) status_ = text_in(*answer, "status");
             if (id == 2 && answer != value->end()) memory_used_ = lodge::memory_used(*answer);
+            const auto error = value->find("error");
+            if (id == 2 && error != value->end())
+                has_balloon_ = text_in(*error, "class") != "DeviceNotFound";
             if (id == (memory_ ? 2 : 1)) return true;
         }
         return false;
     }
 
   private:
-    bool memory_, wake_, greeted_ = false;
+    bool memory_, wake_, greeted_ = false, has_balloon_ = true;
     QmpStream stream_;
     std::string status_;
     std::optional<int64_t> memory_used_;
@@ -268,7 +273,7 @@ void Asker::take_later() {
     for (const auto& exchange : open_)
         youngest = std::min(youngest, Clock::now() - exchange->sent());
     const auto age = std::chrono::duration_cast<Loop::Duration>(youngest);
-    const auto pause = std::clamp<Loop::Duration>(age * 3, milliseconds(4), longest / 2);
+    const auto pause = std::clamp<Loop::Duration>(age * 3, milliseconds(8), longest / 2);
     timer_ = loop_->after(pause, pause / 4, [this] { take(); });
 }
 

@@ -28,6 +28,7 @@ class Asker {
         bool asked = false;  // the last question to its monitor is over
         std::string status;  // query-status: "running", "paused", …; "" when it did not answer
         std::optional<int64_t> memory_used;  // bytes, of the balloon's statistics
+        bool tells_memory = true;            // false once it is known to have no balloon
         std::vector<Agent::Interface> interfaces;
         int agent_silences = 0;  // how many times in a row the agent did not answer
     };

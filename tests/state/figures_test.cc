@@ -87,5 +87,41 @@ TEST(Meter, makes_rates_and_invents_none) {
     EXPECT_EQ(meter.rate(20, start + 7s), 10.0);
 }
 
+TEST(TickMeter, is_steady_and_quick) {
+    TickMeter meter(0.01);
+    TickMeter::Time now{};
+    double counter = 0;
+    const auto look = [&](int ticks) {
+        now += std::chrono::seconds(1);
+        counter += ticks * 0.01;
+        return meter.rate(counter, now).value_or(-1);
+    };
+    EXPECT_EQ(look(0), -1);
+    look(1);
+    // One tick a second, give or take one: what is shown settles and then stays.
+    for (int round = 0; round < 5; ++round)
+        for (const int ticks : {2, 0, 1, 1})
+            look(ticks);
+    const double settled = look(1);
+    EXPECT_NEAR(settled, 0.01, 0.0021);
+    EXPECT_DOUBLE_EQ(look(2), settled);
+    EXPECT_DOUBLE_EQ(look(0), settled);
+    // Work that begins is seen at once, and so is its end.
+    EXPECT_NEAR(look(90), 0.9, 1e-9);
+    EXPECT_NEAR(look(0), 0, 1e-9);
+    // A counter that began anew belongs to another process.
+    counter = -0.01;
+    EXPECT_EQ(look(0), -1);
+}
+
+TEST(TickMeter, nothing_for_long_is_nothing) {
+    TickMeter meter(0.01);
+    TickMeter::Time now{};
+    double counter = 0;
+    for (int second = 0; second < 60; ++second)
+        meter.rate(counter += second < 20 ? 0.01 : 0, now += std::chrono::seconds(1));
+    EXPECT_EQ(meter.rate(counter, now + std::chrono::seconds(1)), 0);
+}
+
 }  // namespace
 }  // namespace lodge

@@ -1,5 +1,6 @@
 #include "tui/screens/guest_words.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/units.h"
@@ -49,9 +50,18 @@ std::string notes_words(const GuestView& view) {
 }
 
 std::vector<float> graph_values(const History& history) {
+    // Bounds at whole multiples, counted from the first sample ever: a value that is there stays as
+    // it is and moves on seldom, or a slow line would get the whole graph each second.
+    constexpr size_t each = graph_seconds;
     std::vector<float> values;
-    for (size_t i = 0; i < history.size(); ++i)
-        values.push_back(std::isnan(history.at(i)) ? -1.0F : static_cast<float>(history.at(i)));
+    for (size_t i = 0; i < history.size();) {
+        const size_t place = history.total() - history.size() + i;
+        const size_t end = std::min(i + each - place % each, history.size());
+        double largest = -1;
+        for (; i < end; ++i)
+            largest = std::fmax(largest, history.at(i));  // which passes over NaN
+        values.push_back(static_cast<float>(largest));
+    }
     return values;
 }
 

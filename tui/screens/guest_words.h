@@ -20,7 +20,8 @@ std::string rate_words(const std::optional<double>& rate);  // "1.2M/s", "unknow
 std::string notes_words(const GuestView& view);
 // The same for a narrow column: "pending, emulated, snap before-upgrade".
 std::string short_notes_words(const GuestView& view);
-// History as a graph takes it: gaps are below 0.
+// History as a graph takes it: the largest of each three seconds; gaps are below 0.
+constexpr size_t graph_seconds = 3;
 std::vector<float> graph_values(const History& history);
 Role state_role(const GuestView& view);
 Role note_role(const GuestView& view);
