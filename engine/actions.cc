@@ -22,6 +22,7 @@ const Actions& all_actions() {
         ct_life_actions(),
         ct_volume_actions(),
         ct_inside_actions(),
+        ct_snapshot_actions(),
         rootfs_actions(),
         nat_actions(),
         ct_net_actions(),

@@ -160,12 +160,31 @@ int exec(Engine& engine, const Values& words) {
     return result.status;
 }
 
+std::string why_not_entered(Engine& engine, const Values& words) {
+    if (!words.has("guest")) return "";
+    const auto guest = known_guest(engine, words);
+    if (guest->kind->name() != "ct")
+        return fmt::format("cannot enter {}: it is no container; lodge console {} is its console",
+                           guest_words(*guest), guest->id);
+    return why_not_in(engine, words, "enter", {GuestState::running});
+}
+
+std::string why_not_gpu(Engine& engine, const Values& words) {
+    if (!words.has("guest")) return "";
+    const auto guest = known_guest(engine, words);
+    if (guest->kind->name() == "ct") return why_not_changed(engine, words, "change");
+    return fmt::format("cannot share the graphics processor with {}: it is no container",
+                       guest_words(*guest));
+}
+
+Plan share_gpu(Engine& engine, const Values& words) {
+    return ct_gpu_plan(engine, guest_of(engine, words), words);
+}
+
 int enter(Engine& engine, const Values& words) {
-    const Guest guest = guest_of(engine, words);
-    if (guest.kind->name() != "ct")
-        fail(Exit::refused, "cannot enter {}: it is no container; lodge console {} is its console",
-             guest_words(guest), guest.id);
-    return ct_attach(engine, guest, {});
+    if (const std::string why = why_not_entered(engine, words); !why.empty())
+        throw Error(Exit::refused, why);
+    return ct_attach(engine, guest_of(engine, words), {});
 }
 
 }  // namespace
@@ -196,7 +215,20 @@ std::vector<Command> agent_command_table() {
          .help = "Opens a shell in a container, as its root.",
          .risk = Risk::undoable,
          .operands = {guest},
+         .why_not = why_not_entered,
          .run = enter},
+        {.subject = "guest",
+         .verb = "gpu",
+         .label = "Share the GPU",
+         .help = "Lets a container use this machine's graphics processor, which is shared.",
+         .risk = Risk::undoable,
+         .operands = {guest},
+         .options = {{.name = "device",
+                      .value = "NODE",
+                      .help = "Which one, such as /dev/dri/renderD128; all of them.",
+                      .kind = WordKind::path}},
+         .why_not = why_not_gpu,
+         .plan = share_gpu},
         {.subject = "agent",
          .verb = "ping",
          .label = "Ping",

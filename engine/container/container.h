@@ -7,6 +7,7 @@
 
 #include "engine/guest.h"
 #include "engine/process.h"
+#include "engine/state/counters.h"
 
 namespace lodge {
 
@@ -39,6 +40,16 @@ class CtKind : public GuestKind {
     Plan create(Engine& engine, int id, const Values& words) const override;
     Plan destroy(Engine& engine, const Guest& guest, const Values& words) const override;
 
+    // change.cc: limits at once, the rest at the next start
+    Plan set(Engine& engine, const Guest& guest, const Values& words) const override;
+
+    // snapshot.cc
+    Plan snapshot(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan rollback(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan delete_snapshot(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan clone(Engine& engine, const Guest& guest, const Values& words) const override;
+    Plan make_template(Engine& engine, const Guest& guest, const Values& words) const override;
+
     // start.cc: the configuration that liblxc gets
     std::string show_command(Engine& engine, const Guest& guest) const override;
     std::vector<std::string> warnings(Engine& engine, const Guest& guest) const override;
@@ -48,19 +59,26 @@ class CtKind : public GuestKind {
 // run.
 std::optional<ProcessId> ct_process(const Host& host, int id);
 
+// Where the kernel counts what it uses.
+GroupCounters ct_counters(const Host& host, int id);
+
 // Files of a running container in guest_run_folder(): "config", "seccomp", "devices" (what it was
 // started with), "pid" (its monitor), "about", "serial0" (how one gets its console). In
 // guest_log_folder(): "lxc.log" (liblxc's words), "serial0.log" (what it wrote to its console).
 
 // Tables of verbs.
-std::span<const ActionKind> ct_life_actions();    // life.cc
-std::span<const ActionKind> ct_volume_actions();  // volume.cc
-std::span<const ActionKind> ct_inside_actions();  // inside.cc
+std::span<const ActionKind> ct_life_actions();      // life.cc
+std::span<const ActionKind> ct_volume_actions();    // volume.cc
+std::span<const ActionKind> ct_inside_actions();    // inside.cc
+std::span<const ActionKind> ct_snapshot_actions();  // snapshot.cc
 
 // Runs a program in a running container, as its root, on our own standard streams: with a terminal
 // of its own when ours are one. Its exit status; 127 when the container has no such program.
 // Throws Error(Exit::refused) when it does not run. No words: a shell.
 int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>& words);
+
+// Gives a container /dev/dri/renderD*, with the group inside that may use it. words: device.
+Plan ct_gpu_plan(Engine& engine, const Guest& guest, const Values& words);
 
 // A throw-away container of this machine's busybox, started. words: name; id; no-start: 1.
 Plan ct_demo_plan(Engine& engine, const Values& words);

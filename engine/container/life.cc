@@ -10,7 +10,7 @@
 //   ct-kill, ct-clean   guest
 //   ct-shutdown  guest, name, timeout, [signal] [force] [program]: no init
 //   ct-stop      guest, name, timeout
-//   ct-freeze    guest, frozen
+//   ct-freeze    guest, frozen, [lenient]: content when it does not run
 //   ct-limits    guest, limits…: "controller file value"
 
 namespace lodge {

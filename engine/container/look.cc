@@ -4,8 +4,10 @@
 
 #include "engine/container/container.h"
 #include "engine/container/life.h"
+#include "engine/container/net.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/state/figures.h"
 #include "engine/store.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
@@ -77,7 +79,32 @@ class CtFollowing : public Following {
             seen.notes.push_back("lock: " + printable(*lock));
         return seen;
     }
+    std::vector<std::string> macs(const Guest& guest) const override {
+        std::vector<std::string> macs;
+        for (const std::string& key : guest.config.indexed("net"))
+            macs.push_back(ct_mac(guest.config, guest.id, key));
+        return macs;
+    }
 };
+
+// One look at what a list shows: the same files that are followed while someone looks all the time.
+void look_at_figures(const Host& host, const Guest& guest, const GroupCounters& counters,
+                     Sighting& seen) {
+    if (!counters.cpu.empty())
+        seen.cpu_seconds = group_cpu_seconds(host.read(counters.cpu).value_or(""));
+    if (!counters.memory.empty()) {
+        const auto used = static_cast<int64_t>(number_of(host.read(counters.memory).value_or("")));
+        seen.memory_resident =
+            std::max<int64_t>(used - group_cache(host.read(counters.cache).value_or("")), 0);
+    }
+    const auto monitor = ct_process(host, guest.id);
+    const double uptime =
+        parse_number(split(host.read_line(host.system("/proc/uptime")), ' ').front()).value_or(0);
+    if (monitor)
+        seen.uptime = std::max<int64_t>(
+            0, static_cast<int64_t>(uptime - static_cast<double>(monitor->start) /
+                                                 static_cast<double>(::sysconf(_SC_CLK_TCK))));
+}
 
 }  // namespace
 
@@ -89,13 +116,31 @@ std::optional<ProcessId> ct_process(const Host& host, int id) {
     return vm_process(host, id);
 }
 
+GroupCounters ct_counters(const Host& host, int id) {
+    GroupCounters counters;
+    const std::string memory = ct_group(host, id, "memory"), cpu = ct_group(host, id, "cpuacct"),
+                      cpu2 = ct_group2(host, id);
+    if (!cpu.empty())
+        counters.cpu = cpu + "/cpuacct.usage";
+    else if (!cpu2.empty())
+        counters.cpu = cpu2 + "/cpu.stat";
+    if (memory.empty()) return counters;
+    const std::string file = memory + "/memory.usage_in_bytes";
+    counters.memory = host.exists(file) ? file : memory + "/memory.current";
+    counters.cache = memory + "/memory.stat";
+    return counters;
+}
+
 const Following* CtKind::following() const {
     static const CtFollowing following;
     return &following;
 }
 
 Sighting CtKind::look(Engine& engine, const Guest& guest) const {
-    return following()->sighting(engine, guest, ct_process(engine.host, guest.id), {});
+    const auto process = ct_process(engine.host, guest.id);
+    Sighting seen = following()->sighting(engine, guest, process, {});
+    if (process) look_at_figures(engine.host, guest, ct_counters(engine.host, guest.id), seen);
+    return seen;
 }
 
 }  // namespace lodge

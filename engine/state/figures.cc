@@ -70,6 +70,19 @@ std::optional<IoFigures> io_figures(std::string_view io) {
     return IoFigures{number_behind(io, "\nread_bytes:"), number_behind(io, "\nwrite_bytes:")};
 }
 
+double group_cpu_seconds(std::string_view text) {
+    if (text.starts_with("usage_usec"))
+        return static_cast<double>(number_behind(text, "usage_usec")) / 1e6;
+    return static_cast<double>(number_of(text)) / 1e9;
+}
+
+int64_t group_cache(std::string_view text) {
+    // Version 1 has figures of the group alone and of all below it, which are those that count.
+    const bool version1 = text.find("\ntotal_inactive_file ") != std::string_view::npos;
+    return static_cast<int64_t>(
+        number_behind(text, version1 ? "\ntotal_inactive_file" : "\ninactive_file"));
+}
+
 std::vector<CpuFigures> cpu_figures(std::string_view stat) {
     std::vector<CpuFigures> all;
     while (stat.starts_with("cpu")) {

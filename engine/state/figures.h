@@ -32,6 +32,12 @@ struct IoFigures {
 };
 std::optional<IoFigures> io_figures(std::string_view io);
 
+// Processor time that a control group counts, in seconds: cpuacct.usage (version 1) or cpu.stat
+// (version 2).
+double group_cpu_seconds(std::string_view text);
+// Bytes of memory.stat that the kernel can take back at once: files not used lately.
+int64_t group_cache(std::string_view text);
+
 // Of each "cpu" line of /proc/stat: all of them together first, then one by one.
 struct CpuFigures {
     uint64_t busy = 0, all = 0;  // ticks

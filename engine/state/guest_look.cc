@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/container/container.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/state/addresses.h"
@@ -150,7 +151,9 @@ void GuestLook::find_process(int id, Entry& entry) {
     asker_.forget(id);
     running_.erase(id);
     if (!process) return;
-    entry.running = std::make_unique<RunningGuest>(engine_.host, *process);
+    entry.running = std::make_unique<RunningGuest>(
+        engine_.host, *process,
+        entry.guest->kind->name() == "ct" ? ct_counters(engine_.host, id) : GroupCounters{});
     if (loop_) entry.running->watch(*loop_, stir_);
     running_.insert(id);
 }

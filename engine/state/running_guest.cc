@@ -17,14 +17,26 @@ void add(History& history, const std::optional<double>& value, size_t seconds) {
 
 }  // namespace
 
-RunningGuest::RunningGuest(const Host& host, const ProcessId& process)
+RunningGuest::RunningGuest(const Host& host, const ProcessId& process,
+                           const GroupCounters& counters)
     : process_(process),
       pidfd_(open_process(host, process)),
+      counted_(counters.any()),
       cpu_(1.0 / static_cast<double>(::sysconf(_SC_CLK_TCK))) {
     const std::string folder = host.system("/proc/" + std::to_string(process.pid));
     stat_ = KernelFile(folder + "/stat");
     memory_ = KernelFile(folder + "/statm");
     io_ = KernelFile(folder + "/io");
+    if (!counted_) return;
+    group_cpu_ = KernelFile(counters.cpu);
+    group_memory_ = KernelFile(counters.memory);
+    group_cache_ = KernelFile(counters.cache);
+}
+
+void RunningGuest::look_at_counters(Sighting& seen) {
+    seen.cpu_seconds = group_cpu_seconds(group_cpu_.read());
+    const auto used = static_cast<int64_t>(number_of(group_memory_.read()));
+    seen.memory_resident = std::max<int64_t>(used - group_cache(group_cache_.read()), 0);
 }
 
 void RunningGuest::watch(Loop& loop, std::function<void()> ended) {
@@ -46,11 +58,12 @@ bool RunningGuest::look(Time now, double uptime, const std::optional<Traffic>& t
     seen.cpu_seconds = static_cast<double>(figures->ticks) / ticks;
     seen.uptime = std::max<int64_t>(
         0, static_cast<int64_t>(uptime - static_cast<double>(process_.start) / ticks));
-    view.cpu = cpu_.rate(seen.cpu_seconds, now).value_or(0);
-
     std::string_view pages = memory_.read();
     next_word(pages);
     seen.memory_resident = static_cast<int64_t>(number_of(next_word(pages))) * page;
+    if (counted_) look_at_counters(seen);
+    view.cpu = cpu_.rate(seen.cpu_seconds, now).value_or(0);
+    if (counted_) view.memory_used = seen.memory_resident;
 
     view.disk_read.reset();
     view.disk_write.reset();

@@ -8,6 +8,7 @@
 #include "engine/fd.h"
 #include "engine/loop.h"
 #include "engine/process.h"
+#include "engine/state/counters.h"
 #include "engine/state/figures.h"
 #include "engine/state/kernel_file.h"
 #include "engine/state/views.h"
@@ -19,7 +20,7 @@ class RunningGuest {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    RunningGuest(const Host& host, const ProcessId& process);
+    RunningGuest(const Host& host, const ProcessId& process, const GroupCounters& counters = {});
 
     const ProcessId& process() const { return process_; }
     // Calls `ended` when the process ends, at once.
@@ -35,11 +36,14 @@ class RunningGuest {
 
   private:
     void sample(Time now, const GuestView& view);
+    void look_at_counters(Sighting& seen);
 
     ProcessId process_;
     Fd pidfd_;
     Loop::Source end_;
     KernelFile stat_, memory_, io_;
+    bool counted_ = false;  // by files of its control group
+    KernelFile group_cpu_, group_memory_, group_cache_;
     TickMeter cpu_;
     Meter read_, write_, in_, out_;
     std::shared_ptr<GuestHistory> history_ = std::make_shared<GuestHistory>();
