@@ -109,8 +109,10 @@ void refuse_mixed(const ParsedWords& parsed) {
         fail(Exit::refused, "{}: --readonly changes nothing", command_words(*parsed.command));
 }
 
-// Without words Lodge is the full screen, where somebody can see it.
+// Without words Lodge is the full screen, where somebody can see it. The console's unit sends
+// errors to the journal, and wants the screen all the same.
 bool opens_screen(const ParsedWords& parsed, const Output& output) {
+    if (parsed.options.console) return true;
     return output.terminal && output.asks && !parsed.options.json && !parsed.options.quiet;
 }
 
