@@ -44,13 +44,14 @@ start_machine() {
     [[ -z $program ]] || cp "$program" "$folder/host/bin/lodge"
     [[ ${#chips[@]} == 0 ]] || printf '%s\n' "${chips[@]}" >"$folder/host/chips"
     cp "$image/vmlinuz" "$image/nested-initrd" "$folder/host/"
-    # What comes first is the plumbing, which no real machine has: the root disk, the host's folder,
+    # no_timer_check: where processors are scarce, no tick may come in the time that a kernel waits for
+    # the first. What comes first of the devices is the plumbing, which no real machine has: the root disk, the host's folder,
     # the agent's port. Debian's kernel is entered without firmware's boot menu.
     local command=(qemu-system-x86_64 -name "$machine" -accel tcg,thread=multi,tb-size=512
         -cpu "max,la57=off,+invtsc,x-force-features=on,family=23,model=113,stepping=0,model-id=Lodge mini PC"
         -smp "$cpus" -m "$memory" -nodefaults -display none -vga none -rtc base=utc
         -kernel "$image/vmlinuz" -initrd "$image/initrd"
-        -append "console=tty0 console=ttyS0 quiet loglevel=4 mitigations=off nowatchdog nokaslr random.trust_cpu=1 tsc=reliable ${kernel_words[*]} ${MINIPC_KERNEL_WORDS:-}"
+        -append "console=tty0 console=ttyS0 quiet loglevel=4 mitigations=off nowatchdog nokaslr no_timer_check random.trust_cpu=1 tsc=reliable ${kernel_words[*]} ${MINIPC_KERNEL_WORDS:-}"
         -drive "file=$image/root.img,if=none,id=root,format=raw,snapshot=on,cache=unsafe"
         -device virtio-blk-pci,drive=root,addr=10.0,serial=root
         -fsdev "local,id=host,path=$folder/host,security_model=none,multidevs=remap"
@@ -87,6 +88,7 @@ start_machine() {
 # wait_until_booted SECONDS: until commands can be run and the drivers of what was found are there.
 wait_until_booted() {
     until [[ -e $folder/host/ready ]]; do
+        ! grep -qas 'end Kernel panic' "$folder/console" || stop_machine
         alive || { report_machine >&2; say "the machine ended while it booted (limit $1 s)"; return 1; }
         sleep 0.05
     done

@@ -148,7 +148,7 @@ turn_type() {
 }
 # Inside, from the kernel's copy of the console's characters.
 turn_tty() {
-    run_inside 60 "size=(\$(stty size </dev/tty${1:-1})); iconv -f utf-32le -t utf-8 </dev/vcsu${1:-1} |
+    run_inside 60 "size=(\$(od -An -tu1 -N2 /dev/vcsa${1:-1})); iconv -f utf-32le -t utf-8 </dev/vcsu${1:-1} |
 LC_ALL=C.UTF-8 sed -E \"s/.{\${size[1]}}/&\\n/g\" | sed 's/ *\$//'"
 }
 turn_screen() {
