@@ -42,6 +42,12 @@ constexpr std::array kOthers = {
 
 constexpr std::array<std::string_view, 2> kFolders = {"qemu-server", "lxc"};
 
+// False too where it may not be looked at: reading then says why.
+bool is_folder(const std::string& path) {
+    std::error_code unknown;
+    return std::filesystem::is_directory(path, unknown);
+}
+
 // Adopter goes through a node's folder once and fills a report.
 class Adopter {
   public:
@@ -82,19 +88,19 @@ class Adopter {
 };
 
 void Adopter::find_top(const std::string& folder) {
-    top_ = std::filesystem::path(folder).lexically_normal().string();
+    top_ = std::filesystem::path(folder).lexically_normal().native();
     while (top_.size() > 1 && top_.back() == '/')
         top_.pop_back();
-    if (!std::filesystem::is_directory(top_))
+    if (!is_folder(top_))
         fail(Exit::not_found, "cannot adopt {}: there is no such folder", printable(folder));
     // A copy of the whole file system, or of /etc.
     for (const std::string_view inner : {"/etc/pve", "/pve"}) {
         const std::string deeper = top_ + std::string(inner);
-        if (std::filesystem::is_directory(deeper)) top_ = deeper;
+        if (is_folder(deeper)) top_ = deeper;
     }
-    const std::string last = std::filesystem::path(top_).filename();
+    const std::string last = top_.substr(top_.rfind('/') + 1);
     if (std::find(kFolders.begin(), kFolders.end(), last) != kFolders.end())
-        top_ = std::filesystem::path(top_).parent_path();
+        top_ = std::filesystem::path(top_).parent_path().native();
 }
 
 void Adopter::find_guests(const std::string& below) {

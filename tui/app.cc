@@ -83,6 +83,7 @@ void App::guarded(std::string_view what, const std::function<void()>& work) {
 
 void App::key(const Key& pressed) {
     stale_ = true;
+    ++pressed_;
     if (resting_) {  // any key wakes, and does nothing else
         resting_ = false;
         screen().shown(true);

@@ -137,6 +137,7 @@ class App {
     void look_at_own_jobs();
     void plans_made(const Command& command, const std::vector<Chosen::Thing>& things,
                     const std::string& text);
+    void select_when_made(int job, const Plan& plan);
     void told_of_end(const JobRecord& record);
     void open_menu();
     void open_palette();
@@ -191,6 +192,7 @@ class App {
     bool stale_ = true, over_ = false, resting_ = false;
     const bool readonly_;      // for good
     std::string unlocked_by_;  // the user whose password it was
+    uint64_t pressed_ = 0;     // keys so far
     uint64_t generation_ = 0;  // State's, when it was seen last
     int64_t minute_ = 0;
 };

@@ -299,11 +299,23 @@ void App::start_jobs(std::vector<Plan> plans) {
         }
         const int number = engine_.jobs.start(engine_, plan);
         words = fmt::format("job {}: {}", number, plan.title);
-        when_ended(number, nullptr);
+        select_when_made(number, plan);
     }
     if (plans.size() > 1) words = fmt::format("{} jobs were started; 7 shows them", plans.size());
     if (!words.empty()) tell(words);
     if (!warnings.empty()) open(text_dialog(*this, "Warnings", warnings));
+}
+
+// A guest that comes to be is what the person goes on with; unless they went elsewhere meanwhile.
+void App::select_when_made(int job, const Plan& plan) {
+    if (plan.guests.size() != 1 || state_.guest(plan.guests[0]) != nullptr) {
+        when_ended(job, nullptr);
+        return;
+    }
+    when_ended(job, [this, id = plan.guests[0], pressed = pressed_](const JobRecord&) {
+        for (size_t place = 0; place < screens_.size(); ++place)
+            if (place != place_ || pressed == pressed_) screens_[place]->select_guest(id);
+    });
 }
 
 void App::told_of_end(const JobRecord& record) {
@@ -313,6 +325,7 @@ void App::told_of_end(const JobRecord& record) {
              Role::good);
         return;
     }
+    told_.clear();  // that it was begun
     trouble(record.plan.title, trouble_words(record));
 }
 

@@ -60,6 +60,8 @@ class Screen {
     virtual bool takes_all_keys() const { return false; }
     // It has the whole of the terminal: no line at the top or the bottom.
     virtual bool full_screen() const { return false; }
+    // A guest that somebody here has just made: the cursor goes there.
+    virtual void select_guest(int /*id*/) {}
     // What would be lost by quitting, in words; "" for nothing.
     virtual std::string unsaved() const { return ""; }
     // It is shown, or no longer: what it watches only then.

@@ -59,12 +59,15 @@ class Builder {
         cloudinit();
         boot_order();
         const std::string name = creation_.config().string_of("name");
-        const std::string title =
-            fmt::format("create {}{}", id, name.empty() ? "" : " (" + name + ")");
-        Plan plan = creation_.finish(title);
+        const std::string guest = fmt::format("{}{}", id, name.empty() ? "" : " (" + name + ")");
+        Plan plan = creation_.finish("create " + guest);
         for (const std::string& note : appliance_.notes)
             plan.warn(note);
-        if (words_.flag("start")) plan.step("start it", {"guest-start", {{"guest", id}}});
+        const bool starts = words_.flag("start");
+        if (starts) plan.step("start it", {"guest-start", {{"guest", id}}});
+        // Short enough for one line of 80 cells, on the screen too.
+        plan.afterwards = fmt::format("{} is made{}: lodge {} {}", guest, starts ? " and runs" : "",
+                                      starts ? "console" : "start", id);
         return plan;
     }
 

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "engine/error.h"
 #include "engine/vm/mapping.h"
@@ -72,6 +73,22 @@ TEST(Adopt, RefusesAFolderThatHoldsNothing) {
     const Host host = host_of(folder);
     EXPECT_THROW(examine(host, folder.string(), facts(), true), Error);
     EXPECT_THROW(examine(host, (folder / "none").string(), facts(), true), Error);
+    fs::remove_all(folder);
+}
+
+// A name may be any bytes, and a folder may be closed to us.
+TEST(Adopt, TakesFoldersWhoseNamesAreNoText) {
+    std::string name = fs::temp_directory_path() / "lodge-adopt-XXXXXX";
+    const fs::path folder = ::mkdtemp(name.data());
+    const Host host = host_of(folder);
+    const std::string odd = folder.string() + "/caf\xe9\xff";
+    EXPECT_THROW(examine(host, odd, facts(), true), Error);
+    fs::create_directories(odd + "/qemu-server");
+    std::ofstream(odd + "/qemu-server/100.conf") << "memory: 512\n";
+    std::ofstream(odd + "/qemu-server/caf\xe9.conf") << "memory: 512\n";
+    EXPECT_FALSE(examine(host, odd, facts(), true).lines.empty());
+    EXPECT_THROW(examine(host, folder.string() + "/" + std::string(5000, 'x'), facts(), true),
+                 Error);
     fs::remove_all(folder);
 }
 

@@ -136,6 +136,10 @@ class GuestsScreen : public Screen {
   public:
     explicit GuestsScreen(App& app) : Screen(app), table_(columns, Field::id), details_(app) {}
 
+    void select_guest(int id) override {
+        if (!in_details_) table_.select(std::to_string(id));
+    }
+
     void seen() override {
         rows_.set(app_.state().guests());
         table_.update(rows_);
