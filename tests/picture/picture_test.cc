@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/error.h"
+#include "tests/support/scratch.h"
 #include "tui/picture/keysyms.h"
 #include "tui/picture/rfb.h"
 
@@ -95,10 +96,10 @@ TEST(Picture, FindsThePixelOfACell) {
     EXPECT_EQ(placed({1, 1}, {8000, 1}).height, 1);
 }
 
-std::string strokes(std::string_view words) {
+std::string strokes(std::string_view words, const KeyLayout& layout = {}) {
     std::string text;
     for (const Key& key : parse_keys(words))
-        for (const Keystroke& stroke : keystrokes(key))
+        for (const Keystroke& stroke : keystrokes(key, layout))
             text += fmt::format("{}{:x} ", stroke.down ? '+' : '-', stroke.keysym);
     return text;
 }
@@ -121,6 +122,36 @@ TEST(Keysyms, AreWhatHandsDo) {
     for (const Keystroke& stroke : keystrokes(paste))
         if (stroke.down) text += fmt::format("{:x} ", stroke.keysym);
     EXPECT_EQ(text, "61 ff0d ffe1 42 ff0d ");
+}
+
+// QEMU finds the key of a character by the layout, and holds nothing for it.
+TEST(Keysyms, AreHeldAsTheLayoutWants) {
+    const KeyLayout german(
+        "# evdev 16\nq 0x10\nQ 0x10 shift\nat 0x10 altgr\nslash 0x08 shift\n"
+        "slash 0x35\nquestion 0x0c shift\nbackslash 0x0c altgr\napostrophe 0x2b shift\n"
+        "adiaeresis 0x28\nAdiaeresis 0x28 shift\nEuroSign 0x12 altgr\nless 0x56\n"
+        "asciitilde 0x1b altgr\nKP_7 0x47 numlock\ndead_belowdot 0x24 altgr\nmap\n");
+    EXPECT_EQ(strokes("q", german), "+71 -71 ");
+    EXPECT_EQ(strokes("@", german), "+fe03 +40 -40 -fe03 ");
+    EXPECT_EQ(strokes("\\ ~", german), "+fe03 +5c -5c -fe03 +fe03 +7e -7e -fe03 ");
+    EXPECT_EQ(strokes("/", german), "+2f -2f ") << "the key with the least to hold";
+    EXPECT_EQ(strokes("?", german), "+ffe1 +3f -3f -ffe1 ");
+    EXPECT_EQ(strokes("<", german), "+3c -3c ") << "no Shift as in the US";
+    EXPECT_EQ(strokes("ä Ä", german), "+e4 -e4 +ffe1 +c4 -c4 -ffe1 ");
+    EXPECT_EQ(strokes("€", german), "+fe03 +10020ac -10020ac -fe03 ");
+    EXPECT_EQ(strokes("Enter Ctrl-C", german), strokes("Enter Ctrl-C"));
+}
+
+TEST(Keysyms, EveryLayoutOfQemuIsRead) {
+    const Host host(ScratchEngine::places("/nowhere"));
+    EXPECT_EQ(KeyLayout::of(host, "").held_for(U'<'), (KeyLayout::Held{true, false}));
+    EXPECT_EQ(KeyLayout::of(host, "no-such").held_for(U'<'), (KeyLayout::Held{true, false}));
+    EXPECT_EQ(KeyLayout::of(host, "../de").held_for(U'<'), (KeyLayout::Held{true, false}));
+    if (!host.exists("/usr/share/qemu/keymaps/de")) GTEST_SKIP() << "QEMU's keymaps are not here";
+    EXPECT_EQ(KeyLayout::of(host, "de").held_for(U'@'), (KeyLayout::Held{false, true}));
+    EXPECT_EQ(KeyLayout::of(host, "fr").held_for(U'1'), (KeyLayout::Held{true, false}));
+    EXPECT_EQ(KeyLayout::of(host, "en-gb").held_for(U'"'), (KeyLayout::Held{true, false}));
+    EXPECT_EQ(KeyLayout::of(host, "en-us").held_for(U'@'), KeyLayout().held_for(U'@'));
 }
 
 std::string big(uint32_t value, int size) {

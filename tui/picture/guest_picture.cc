@@ -87,6 +87,12 @@ void GuestPicture::attach() {
         watch_.look_later();
         return say(State::starting, error.what());
     }
+    try {
+        layout_ =
+            KeyLayout::of(engine_.host, load_guest(engine_, id_).config.string_of("keyboard"));
+    } catch (const Error&) {
+        layout_ = {};  // a guest without a file: as QEMU has it without one
+    }
     stream_ = RfbStream();
     unsent_.clear();
     asked_ = false;
@@ -183,7 +189,7 @@ void GuestPicture::write(const Key& key) {
     if (key.is_mouse())
         mouse(key);
     else
-        for (const Keystroke& stroke : keystrokes(key))
+        for (const Keystroke& stroke : keystrokes(key, layout_))
             stream_.key(stroke.keysym, stroke.down);
     flush();
 }

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/loop.h"
 #include "tui/pane/run_watch.h"
+#include "tui/picture/key_layout.h"
 #include "tui/picture/picture.h"
 #include "tui/picture/rfb.h"
 #include "tui/picture/screen_text.h"
@@ -85,6 +86,7 @@ class GuestPicture {
     std::string status_;
     uint64_t frames_ = 0;
     ScreenFont font_;
+    KeyLayout layout_;
     std::optional<ScreenText> text_;  // on frame `text_frame_`
     uint64_t text_frame_ = 0;
     RfbStream stream_;

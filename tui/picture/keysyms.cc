@@ -10,7 +10,8 @@
 namespace lodge {
 namespace {
 
-constexpr uint32_t shift = 0xffe1, control = 0xffe3, alt = 0xffe9, super = 0xffeb;
+constexpr uint32_t shift = 0xffe1, control = 0xffe3, alt = 0xffe9, super = 0xffeb,
+                   alt_graph = 0xfe03;
 constexpr uint32_t first_function_key = 0xffbe, enter = 0xff0d, tab = 0xff09;
 constexpr size_t most_pasted = 4096;  // characters: a keyboard is slow
 
@@ -42,15 +43,20 @@ uint32_t keysym_of(char32_t character) {
     return character < 0x100 ? character : 0x1000000 | character;
 }
 
-bool wants_shift(uint32_t keysym) {
-    constexpr std::string_view upper = "~!@#$%^&*()_+{}|:\"<>?";
-    return (keysym >= 'A' && keysym <= 'Z') ||
-           (keysym < 0x80 && upper.find(static_cast<char>(keysym)) != upper.npos);
+// The other way; 0 for keys that are no characters.
+char32_t character_of(uint32_t keysym) {
+    if (keysym < 0x100) return keysym;
+    return keysym >= 0x1000000 ? keysym - 0x1000000 : 0;
 }
 
-void press(std::vector<Keystroke>& strokes, std::vector<uint32_t> held, uint32_t keysym) {
-    if (wants_shift(keysym) && std::find(held.begin(), held.end(), shift) == held.end())
-        held.push_back(shift);
+void press(std::vector<Keystroke>& strokes, std::vector<uint32_t> held, uint32_t keysym,
+           const KeyLayout& layout) {
+    const KeyLayout::Held wanted = layout.held_for(character_of(keysym));
+    const auto hold = [&](uint32_t modifier) {
+        if (std::find(held.begin(), held.end(), modifier) == held.end()) held.push_back(modifier);
+    };
+    if (wanted.shift) hold(shift);
+    if (wanted.altgr) hold(alt_graph);
     for (const uint32_t modifier : held)
         strokes.push_back({modifier, true});
     strokes.push_back({keysym, true});
@@ -61,14 +67,14 @@ void press(std::vector<Keystroke>& strokes, std::vector<uint32_t> held, uint32_t
 
 }  // namespace
 
-std::vector<Keystroke> keystrokes(const Key& key) {
+std::vector<Keystroke> keystrokes(const Key& key, const KeyLayout& layout) {
     std::vector<Keystroke> strokes;
     if (key.is("Paste")) {
         std::string_view text = key.text;
         for (size_t i = 0; i < most_pasted && !text.empty(); ++i) {
             if (text.starts_with("\r\n")) text.remove_prefix(1);
             if (const uint32_t keysym = keysym_of(take_character(text)); keysym != 0)
-                press(strokes, {}, keysym);
+                press(strokes, {}, keysym, layout);
         }
         return strokes;
     }
@@ -98,7 +104,7 @@ std::vector<Keystroke> keystrokes(const Key& key) {
         // "Ctrl-C" is how the key is called; Shift is not held for it.
         if (!held.empty() && keysym >= 'A' && keysym <= 'Z') keysym += 'a' - 'A';
     }
-    if (keysym != 0) press(strokes, std::move(held), keysym);
+    if (keysym != 0) press(strokes, std::move(held), keysym, layout);
     return strokes;
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tui/key.h"
+#include "tui/picture/key_layout.h"
 
 namespace lodge {
 
@@ -15,9 +16,9 @@ struct Keystroke {
     bool operator==(const Keystroke&) const = default;
 };
 
-// What a person's hands would do on a keyboard with the layout of the US so that `key` comes of it:
-// "A" is Shift down, a down, a up, Shift up. "Ctrl-Alt-Delete" and pasted text are too. Empty for
-// what no keyboard has. QEMU finds the key by the layout of the guest's `keyboard`.
-std::vector<Keystroke> keystrokes(const Key& key);
+// What a person's hands would do on a keyboard of that layout so that `key` comes of it: "A" is
+// Shift down, a down, a up, Shift up. "Ctrl-Alt-Delete" and pasted text are too. Empty for what no
+// keyboard has. The layout is that of the guest's `keyboard`, by which QEMU finds the key.
+std::vector<Keystroke> keystrokes(const Key& key, const KeyLayout& layout = {});
 
 }  // namespace lodge
