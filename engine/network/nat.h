@@ -65,6 +65,8 @@ void plan_nat_up(Engine& engine, const NatNetwork& network, int guest, bool brid
 void plan_vm_nat_up(Engine& engine, const Config& config, int guest, Plan& plan);
 // Adds the steps that end the guest's part in all networks it is in; each goes with its last user.
 void plan_nat_leave(Engine& engine, int guest, Plan& plan);
+// The same for one network, whether the guest is in it or not.
+void plan_nat_leave_one(Engine& engine, const std::string& name, int guest, Plan& plan);
 
 // NatLook is what is seen of a network of Lodge's own.
 struct NatLook {

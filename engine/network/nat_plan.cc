@@ -209,6 +209,7 @@ void leave(Work& work, const Values& on) {
 
 std::string leave_shell(const Values& on) {
     const std::string& name = on.text("name");
+    if (on.flag("brief")) return "# as the undo of the first step of " + name;
     const std::string folder = on.text("folder", "");
     const auto range = Ipv4Range::parse(on.text("range", "")).value_or(Ipv4Range());
     return fmt::format("# when no other guest is on {0}:\nkill $(cat {1})\nip link del dev {0}\n",
@@ -237,7 +238,7 @@ Action leave_action(const Host& host, const NatNetwork& network, int guest) {
 void plan_nat_up(Engine& engine, const NatNetwork& network, int guest, bool bridged, Plan& plan) {
     const Host& host = engine.host;
     if (bridged) host.need_program("dnsmasq");
-    const Action undo = leave_action(host, network, guest);
+    Action undo = leave_action(host, network, guest);
     const Values which = {{"name", network.name}, {"range", network.range.print()}};
     Values joining = which;
     joining.set({"guest", guest});
@@ -245,6 +246,7 @@ void plan_nat_up(Engine& engine, const NatNetwork& network, int guest, bool brid
         if (kept.guest == guest)
             joining.add("kept", fmt::format("{} {} {}", kept.ip, kept.guest, kept.key));
     plan.step("it uses Lodge's own network " + network.name, {"nat-join", joining}, undo);
+    undo.on.set({"brief", true});
     if (bridged)
         plan.step("make sure of the bridge " + network.name, {"nat-bridge", which}, undo);
     else
@@ -277,15 +279,19 @@ void plan_vm_nat_up(Engine& engine, const Config& config, int guest, Plan& plan)
         plan_nat_up(engine, nat_network(engine.host, name), guest, true, plan);
 }
 
+void plan_nat_leave_one(Engine& engine, const std::string& name, int guest, Plan& plan) {
+    const Host& host = engine.host;
+    const NatNetwork network = parse_nat(name, host.read(nat::state_path(host, name)).value_or(""));
+    plan.step(guest == 0 ? fmt::format("give {} up, which goes unless a guest needs it", name)
+                         : fmt::format("leave {}, which goes with its last guest", name),
+              leave_action(host, network, guest));
+}
+
 void plan_nat_leave(Engine& engine, int guest, Plan& plan) {
     const Host& host = engine.host;
-    for (const std::string& name : host.list(host.run_folder() + "/network")) {
-        if (!host.exists(fmt::format("{}/users/{}", nat::run_folder(host, name), guest))) continue;
-        const NatNetwork network =
-            parse_nat(name, host.read(nat::state_path(host, name)).value_or(""));
-        plan.step(fmt::format("leave Lodge's own network {}, which goes with its last guest", name),
-                  leave_action(host, network, guest));
-    }
+    for (const std::string& name : host.list(host.run_folder() + "/network"))
+        if (host.exists(fmt::format("{}/users/{}", nat::run_folder(host, name), guest)))
+            plan_nat_leave_one(engine, name, guest, plan);
 }
 
 std::span<const ActionKind> nat_actions() {

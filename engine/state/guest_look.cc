@@ -7,6 +7,7 @@
 #include "engine/container/container.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/network/nat.h"
 #include "engine/state/addresses.h"
 #include "engine/units.h"
 
@@ -29,6 +30,11 @@ bool is_guest_id(const std::optional<int64_t>& id) {
 }
 
 }  // namespace
+
+GuestLook::Stamp GuestLook::stamp_of(const struct stat& found) {
+    return {found.st_dev, found.st_ino,
+            int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec, found.st_size};
+}
 
 GuestLook::GuestLook(Engine& engine)
     : engine_(engine), run_folders_(engine.host.run_folder() + "/guest"), asker_([this](int id) {
@@ -67,6 +73,7 @@ void GuestLook::look(Seen& seen, const Showing& showing, Time now, double uptime
     }
     for (auto& [id, entry] : entries_)
         if (entry.run_folder && (entry.run_folder->changed() || all)) find_process(id, entry);
+    if (leases_changed()) stale_.insert(running_.begin(), running_.end());
     note_jobs(seen.jobs);
     ask(showing, now);
     settle_views(seen.guests);
@@ -93,9 +100,7 @@ void GuestLook::read_configurations() {
 bool GuestLook::read_configuration(const GuestKind& kind, int id) {
     struct stat found {};
     if (::stat(engine_.store.path(kind.folder(), id).c_str(), &found) != 0) return false;
-    const Stamp stamp{found.st_dev, found.st_ino,
-                      int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec,
-                      found.st_size};
+    const Stamp stamp = stamp_of(found);
     Entry& entry = entries_[id];
     if (entry.guest && entry.stamp == stamp && entry.guest->kind == &kind) return true;
     entry.guest = std::make_shared<const Guest>(read_guest_leniently(engine_, kind, id));
@@ -156,6 +161,20 @@ void GuestLook::find_process(int id, Entry& entry) {
         entry.guest->kind->name() == "ct" ? ct_counters(engine_.host, id) : GroupCounters{});
     if (loop_) entry.running->watch(*loop_, stir_);
     running_.insert(id);
+}
+
+// Lodge's own networks write down whom they gave an address.
+bool GuestLook::leases_changed() {
+    const std::string folder = engine_.host.run_folder() + "/network";
+    std::map<std::string, Stamp> now;
+    for (const std::string& name : engine_.host.list(folder)) {
+        struct stat found {};
+        const std::string path = folder + "/" + name + "/leases";
+        if (::stat(path.c_str(), &found) == 0) now[name] = stamp_of(found);
+    }
+    if (now == leases_) return false;
+    leases_ = std::move(now);
+    return true;
 }
 
 // What a job does to a guest is seen when it begins and when it ends.
@@ -228,6 +247,12 @@ void GuestLook::look_at(GuestView& view, Entry& entry) {
     }
     view.sighting.cpu_seconds = before.cpu_seconds;
     view.memory_used = said.memory_used;
+    if (const auto leased = leased_addresses(engine_.host, following->macs(guest));
+        !leased.empty()) {
+        view.addresses.clear();
+        for (const std::string& ip : leased)
+            view.addresses.push_back({ip, false});
+    }
     if (auto told = told_addresses(said.interfaces, following->macs(guest)); !told.empty())
         view.addresses = std::move(told);
 }

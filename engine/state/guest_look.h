@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <map>
 #include <memory>
@@ -50,11 +52,14 @@ class GuestLook {
         Time asked{}, agent_asked{};
     };
 
+    static Stamp stamp_of(const struct stat& found);
+
     void read_configurations();
     bool read_configuration(const GuestKind& kind, int id);
     void read_run_folder();
     void read_orphan(int id);
     void find_process(int id, Entry& entry);
+    bool leases_changed();
     void note_jobs(const std::vector<JobView>& jobs);
     void settle_views(std::vector<GuestView>& views);
     void look_at(GuestView& view, Entry& entry);
@@ -69,9 +74,10 @@ class GuestLook {
     std::vector<std::pair<const GuestKind*, WatchedFolder>> folders_;
     WatchedFolder run_folders_;
     std::map<int, Entry> entries_;
-    std::set<int> running_;  // those with a process
-    std::set<int> stale_;    // those to be looked at anew
-    std::set<int> plain_;    // those of kinds that cannot be followed: looked at each time
+    std::map<std::string, Stamp> leases_;  // files of Lodge's own networks
+    std::set<int> running_;                // those with a process
+    std::set<int> stale_;                  // those to be looked at anew
+    std::set<int> plain_;  // those of kinds that cannot be followed: looked at each time
     Time checked_{}, asked_{};
     bool jobs_at_work_ = false;
     Showing showing_;

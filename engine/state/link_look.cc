@@ -5,6 +5,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 #include "engine/error.h"
 #include "engine/fd.h"
 #include "engine/host.h"
+#include "engine/network/nat.h"
 #include "engine/network/port.h"
 #include "engine/units.h"
 
@@ -58,6 +60,22 @@ LinkView view_of(rtnl_link* link) {
         view.guest_key = "net" + std::to_string(owner->card);
     }
     return view;
+}
+
+// Whose card has that hardware address.
+void find_card(const std::vector<GuestView>& guests, const std::string& mac,
+               NatView::Given& given) {
+    for (const GuestView& view : guests) {
+        const Following* following = view.guest->kind ? view.guest->kind->following() : nullptr;
+        if (!following) continue;
+        const auto keys = view.guest->config.indexed("net");
+        const auto macs = following->macs(*view.guest);
+        for (size_t i = 0; i < macs.size() && i < keys.size(); ++i) {
+            if (::strcasecmp(macs[i].c_str(), mac.c_str()) != 0) continue;
+            given.guest = view.guest->id;
+            given.guest_key = keys[i];
+        }
+    }
 }
 
 }  // namespace
@@ -130,6 +148,31 @@ void LinkLook::look(Seen& seen, Time now) {
         if (words.find('/') == std::string::npos)
             words += fmt::format("/{}", rtnl_addr_get_prefixlen(address));
         seen.links[place->second].addresses.push_back(std::move(words));
+    }
+    add_networks(seen);
+}
+
+// What Lodge's own networks gave to whom.
+void LinkLook::add_networks(Seen& seen) const {
+    for (const NatLook& network : look_at_nats(host_)) {
+        const auto bridge =
+            std::find_if(seen.links.begin(), seen.links.end(), [&](const LinkView& link) {
+                return link.name == network.network.name && link.kind == "bridge";
+            });
+        if (!network.up || bridge == seen.links.end()) continue;
+        NatView view{network.network.range.print(), network.network.gateway(), network.dhcp, {}};
+        for (const Lease& lease : network.leases) {
+            NatView::Given given{lease.ip, lease.mac, lease.name, 0, {}};
+            find_card(seen.guests, lease.mac, given);
+            view.leases.push_back(std::move(given));
+        }
+        for (LinkView& link : seen.links)
+            for (const NatView::Given& given : view.leases)
+                if (link.guest != 0 && link.guest == given.guest &&
+                    link.guest_key == given.guest_key)
+                    link.leased = given.ip;
+        bridge->kind = "NAT";
+        bridge->nat = std::move(view);
     }
 }
 

@@ -32,6 +32,7 @@ class LinkLook {
         Meter in, out;
     };
     void add_facts(LinkView& link) const;
+    void add_networks(Seen& seen) const;
 
     const Host& host_;
     std::unique_ptr<Netlink> netlink_;

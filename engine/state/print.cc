@@ -147,6 +147,12 @@ uint64_t print_of_links(const Seen& seen) {
         print.add(link.speed.value_or(-1)).add(link.mtu).add(link.guest).add(link.guest_key);
         for (const std::string& address : link.addresses)
             print.add(address);
+        print.add(link.leased).add(link.nat.has_value());
+        if (link.nat) {
+            print.add(link.nat->range).add(link.nat->dhcp);
+            for (const NatView::Given& given : link.nat->leases)
+                print.add(given.ip).add(given.mac).add(given.name).add(given.guest);
+        }
         print.figure(link.received).figure(link.sent).figure(link.in).figure(link.out);
     }
     print.add(seen.link_trouble);

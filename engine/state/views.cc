@@ -25,7 +25,11 @@ std::optional<LastSnapshot> last_snapshot_of(const Config& config) {
 std::vector<GuestAddress> configured_addresses(const Config& config) {
     std::vector<GuestAddress> addresses;
     for (const char* part : {"ip", "ip6"}) {
-        for (const std::string& key : config.indexed("ipconfig")) {
+        // Of a container its card says it, of a virtual machine what cloud-init is told.
+        auto keys = config.indexed("ipconfig");
+        for (std::string& key : config.indexed("net"))
+            keys.push_back(std::move(key));
+        for (const std::string& key : keys) {
             const auto parts = config.properties(key);
             const std::string ip = parts ? parts->get(part).value_or("") : "";
             // "dhcp" and "auto" name none.

@@ -128,6 +128,18 @@ struct DiskView {
         file_systems;  // on it or its partitions, also by way of LVM or RAID
 };
 
+// NatView is a network of Lodge's own, as its bridge shows it.
+struct NatView {
+    struct Given {
+        std::string ip, mac, name;  // name: as the guest calls itself, or ""
+        int guest = 0;              // whose card has that address, 0 when no guest's has
+        std::string guest_key;      // "net0"
+    };
+    std::string range, gateway;  // "10.87.0.0/24", "10.87.0.1"
+    bool dhcp = false;           // somebody gives addresses
+    std::vector<Given> leases;
+};
+
 // LinkView is a network interface.
 struct LinkView {
     int index = 0;
@@ -142,8 +154,10 @@ struct LinkView {
     std::vector<std::string> addresses;  // "192.168.1.2/24"
     int64_t received = 0, sent = 0;      // bytes
     std::optional<double> in, out;       // bytes a second, as the host sees it
-    int guest = 0;                       // whose tap it is, 0 for none
+    int guest = 0;                       // whose card it is, 0 for none
     std::string guest_key;               // "net0"
+    std::string leased;  // the address that Lodge's own network gave to that card, "" for none
+    std::optional<NatView> nat;  // what it is more than a bridge
 };
 
 // VolumeView is a volume of a storage, and who uses it.

@@ -302,6 +302,38 @@ TEST_F(NatReal, a_step_that_fails_takes_all_back) {
     expect_clean();
 }
 
+TEST_F(NatReal, by_words) {
+    const auto lodge = [&](const std::string& words, bool* worked = nullptr) {
+        return sh("LODGE_ROOT=" + scratch.folder.path() + " " LODGE_PROGRAM " network " + words,
+                  worked);
+    };
+    EXPECT_EQ(lodge("list").find("lodge0"), std::string::npos);
+    EXPECT_NE(lodge("up --range 10.99.1.0/24").find("lodge0 is up: 10.99.1.0/24"),
+              std::string::npos);
+    Neighbour guest;
+    guest.connect("veth102i0", "eth0", "52:54:00:f2:cf:03");
+    sh("ip link set veth102i0 master lodge0");
+    const std::string ip = split(lease(guest, "web"), ' ').front();
+    EXPECT_TRUE(ip.starts_with("10.99.1.")) << ip;
+    const std::string shown = lodge("show lodge0");
+    for (const std::string& words :
+         {ip, std::string("52:54:00:f2:cf:03 web"), std::string("veth102i0"), std::string("NAT")})
+        EXPECT_NE(shown.find(words), std::string::npos) << words << "\n" << shown;
+    EXPECT_NE(lodge("show lodge0 --json").find("\"dhcp\": true"), std::string::npos);
+    bool worked = true;
+    EXPECT_NE(lodge("down", &worked).find("veth102i0"), std::string::npos);
+    EXPECT_FALSE(worked);
+    guest.end();
+    for (int i = 0; i < 200 && ::if_nametoindex("veth102i0") != 0; ++i)
+        ::usleep(10000);
+    lodge("down");
+    expect_clean();
+    EXPECT_NE(lodge("list").find("comes with its first guest"), std::string::npos);
+    EXPECT_NE(lodge("up vmbr0", &worked).find("none of Lodge's own"), std::string::npos);
+    EXPECT_NE(lodge("up --range 198.51.100.0/24", &worked).find("overlaps"), std::string::npos);
+    EXPECT_NE(lodge("show nowhere", &worked).find("no network nowhere"), std::string::npos);
+}
+
 TEST_F(NatReal, killed_anywhere_it_is_taken_back) {
     const size_t steps = up_plan("lodge0", 102).steps.size();
     for (size_t killed = 0; killed < steps; ++killed) {

@@ -401,6 +401,15 @@ void read_link(const Block& block, MachineText& machine) {
              link.guest = l.whole(1);
              link.guest_key = l.word(2);
          }},
+        {"leased", [&](const Line& l) { link.leased = l.word(1); }},
+        {"nat",
+         [&](const Line& l) {
+             link.nat = NatView{l.word(1), l.word(2), l.word(3) == "dhcp", {}};
+         }},
+        {"lease",
+         [&](const Line& l) {
+             link.nat->leases.push_back({l.word(1), l.word(2), l.word(3), l.whole(4), l.word(5)});
+         }},
     };
     for (const Block& inner : block.inner)
         obey(inner.line, words);

@@ -119,7 +119,8 @@ TableCell LinkRows::cell(size_t row, size_t column) const {
         case Shown::user:
             return {user_of(link), {}};
         case Shown::address:
-            return {link.addresses.empty() ? "" : link.addresses[0], {}};
+            if (link.addresses.empty()) return {link.leased, Role::dim};
+            return {link.addresses[0], {}};
         case Shown::mac:
             return {link.mac, Role::dim};
         case Shown::in:
@@ -202,6 +203,8 @@ class NetworkScreen : public Screen {
         line("Guest", rows_.user_of(link));
         for (size_t i = 0; i < link.addresses.size(); ++i)
             line(i == 0 ? "Address" : "", link.addresses[i]);
+        if (!link.leased.empty()) line("Given", link.leased);
+        if (link.nat) draw_network(line, *link.nat);
         line("MAC", link.mac);
         line("MTU", link.mtu > 0 ? std::to_string(link.mtu) : "");
         line("Carried", fmt::format("in {}, out {} since it is there", short_size(link.received),
@@ -209,6 +212,23 @@ class NetworkScreen : public Screen {
         if (link.in || link.out)
             line("Now", fmt::format("in {}, out {}", rate_words(link.in), rate_words(link.out)));
         draw_past(area.rows(y + 1, area.height() - y - 1), link);
+    }
+
+    // What Lodge's own network is, and whom it gave which address.
+    template <class Line>
+    void draw_network(const Line& line, const NatView& nat) const {
+        line("Network", nat.range + " of Lodge's own, out under this machine's address");
+        if (nat.dhcp)
+            line("Gives", fmt::format("addresses and names, from {}", nat.gateway));
+        else
+            line("Gives", "nothing: its dnsmasq does not run; lodge network up starts it",
+                 Role::warning);
+        for (size_t i = 0; i < nat.leases.size(); ++i) {
+            const NatView::Given& given = nat.leases[i];
+            std::string words = given.ip + " " + given.mac + " " + given.name;
+            if (given.guest != 0) words += fmt::format(" ({} {})", given.guest, given.guest_key);
+            line(i == 0 ? "Leases" : "", words);
+        }
     }
 
     void draw_past(const Area& area, const LinkView& link) const {
