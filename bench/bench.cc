@@ -9,6 +9,7 @@
 #include "bench/guests.h"
 #include "bench/measure.h"
 #include "bench/peers.h"
+#include "bench/rootfs.h"
 #include "bench/screen.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -157,7 +158,7 @@ void measure_screen(Bench& bench) {
 int main(int argc, char** argv) {
     using namespace lodge;
     if (argc < 3) {
-        std::cerr << "usage: lodge_bench LODGE RESULTS.jsonl [start|list|growth|screen]...\n";
+        std::cerr << "usage: lodge_bench LODGE RESULTS.jsonl [start|list|growth|screen|rootfs]...\n";
         return static_cast<int>(Exit::usage);
     }
     try {
@@ -172,6 +173,9 @@ int main(int argc, char** argv) {
         if (wants("list")) bench::measure_list(bench);
         if (wants("growth")) bench::measure_growth(bench);
         if (wants("screen")) bench::measure_screen(bench);
+        if (wants("rootfs"))
+            for (const bench::Row& row : bench::rootfs_rows())
+                bench.rows.push_back(row);
         std::ofstream results(argv[2]);
         for (const bench::Row& row : bench.rows)
             results << json_line(row) << "\n";

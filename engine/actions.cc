@@ -3,6 +3,7 @@
 #include "engine/container/rootfs.h"
 #include "engine/engine.h"
 #include "engine/network/nat.h"
+#include "engine/template/catalogue.h"
 #include "engine/vm/demo.h"
 #include "engine/vm/vm.h"
 
@@ -26,6 +27,7 @@ const Actions& all_actions() {
         rootfs_actions(),
         nat_actions(),
         ct_net_actions(),
+        template_actions(),
     });
     return actions;
 }

@@ -102,6 +102,7 @@ std::span<const Command> disk_commands();      // engine/commands/disk.cc
 std::span<const Command> snapshot_commands();  // engine/commands/snapshot.cc
 std::span<const Command> storage_commands();   // engine/commands/storage.cc
 std::span<const Command> network_commands();   // engine/commands/network.cc
+std::span<const Command> image_commands();     // engine/commands/image.cc
 std::span<const Command> job_commands();       // engine/commands/job.cc
 std::span<const Command> demo_commands();      // engine/commands/demo.cc
 

@@ -233,6 +233,8 @@ std::string_view package_of(std::string_view program) {
         {"zfs", "zfsutils-linux"},
         {"ethtool", "ethtool"},
         {"mmdebstrap", "mmdebstrap"},
+        {"skopeo", "skopeo"},
+        {"gpgv", "gpgv"},
         {"xorriso", "xorriso"},
         {"busybox", "busybox-static"},
         {"cpio", "cpio"},

@@ -155,6 +155,7 @@ std::string_view subject_words(std::string_view subject) {
         {"snapshot", "states of guests to come back to"},
         {"storage", "places for disks, ISO images and backups"},
         {"network", "links, bridges, and networks of Lodge's own"},
+        {"image", "root filesystems that containers are made of"},
         {"agent", "the agent that runs in a guest"},
         {"job", "work that is being done or was done"},
         {"demo", "a small guest to try things with"},

@@ -15,6 +15,7 @@
 #include "engine/container/user_namespace.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/template/catalogue.h"
 #include "engine/units.h"
 
 namespace lodge {
@@ -198,11 +199,15 @@ Action empty_rootfs(const std::string& folder, const IdMap& map) {
 }
 
 void plan_rootfs(Engine& engine, const RootfsRequest& request, Plan& plan) {
-    const RootfsSource source = find_rootfs_source(engine, request.source);
+    RootfsSource source;
+    if (is_remote_template(engine, request.source)) {
+        const RemoteTemplate remote = plan_fetch_template(engine, request.source, {}, plan);
+        source = {remote.image ? RootfsSource::Kind::oci : RootfsSource::Kind::tar, request.source,
+                  remote.path, ""};
+    } else {
+        source = find_rootfs_source(engine, request.source);
+    }
     Values on = {{"folder", request.folder}, {"map", print_id_map(request.map)}};
-    // A step of its own: its undo must not empty what it found.
-    plan.step(fmt::format("{} is empty", printable(request.folder)),
-              {"rootfs-check-empty", {{"folder", request.folder}}});
     on.set({"source", source.path});
     if (request.limit > 0) on.set({"limit", request.limit});
     std::string verb = "rootfs-extract", does = "unpack";
@@ -210,11 +215,15 @@ void plan_rootfs(Engine& engine, const RootfsRequest& request, Plan& plan) {
         refuse_own_copy(source.path, request.folder);
         verb = "rootfs-copy", does = "copy";
     } else if (source.kind == RootfsSource::Kind::oci) {
-        // Throws now what would go wrong later.
-        (void)read_oci_image(OciBlobs(source.path), source.reference, machine_arch());
+        // Throws now what would go wrong later, unless it has to come first.
+        if (engine.host.exists(source.path))
+            (void)read_oci_image(OciBlobs(source.path), source.reference, machine_arch());
         verb = "rootfs-image", does = "unpack the image";
         if (!source.reference.empty()) on.set({"reference", source.reference});
     }
+    // A step of its own: its undo must not empty what it found.
+    plan.step(fmt::format("{} is empty", printable(request.folder)),
+              {"rootfs-check-empty", {{"folder", request.folder}}});
     plan.step(fmt::format("{} {}", does, printable(source.given)), {verb, std::move(on)},
               empty_rootfs(request.folder, request.map));
 }

@@ -19,7 +19,8 @@ struct RootfsRequest {
     // A volume of content vztmpl or backup ("local:vztmpl/debian-12.tar.zst"), or the path of a tar
     // archive: plain, gzip, xz, zstd, bzip2 or lz4; a template of Proxmox or an archive of vzdump.
     // A folder, which is copied. An image of OCI: a layout's folder or its archive, also as
-    // "oci:PATH:TAG" or "oci-archive:PATH:TAG".
+    // "oci:PATH:TAG" or "oci-archive:PATH:TAG". What is not here comes first: "images:debian/12" of
+    // a server of templates, "docker://HOST/NAME:TAG", "debian:bookworm" (mmdebstrap).
     std::string source;
     // Full path of an empty folder, which is there when the plan's steps run; lost+found may be in
     // it.
@@ -55,7 +56,8 @@ struct RootfsFacts {
     std::string config;
 };
 
-// What the source itself says, before anything is unpacked.
+// What the source itself says, before anything is unpacked. For an image of a registry that is not
+// here yet the registry is asked.
 RootfsFacts facts_of_source(Engine& engine, const std::string& source);
 // What lies in a filled folder. Its files are a container's: links in it lead nowhere else, and
 // what is unreadable is not known.

@@ -7,6 +7,7 @@
 #include "engine/container/rootfs.h"
 #include "engine/container/rootfs_source.h"
 #include "engine/error.h"
+#include "engine/template/catalogue.h"
 #include "engine/units.h"
 
 // What a root filesystem says of itself.
@@ -94,6 +95,12 @@ RootfsFacts facts_of_folder(const std::string& folder) {
 }
 
 RootfsFacts facts_of_source(Engine& engine, const std::string& given) {
+    if (is_remote_template(engine, given)) {
+        Plan unused;
+        RemoteOptions options;
+        options.facts = true;
+        return plan_fetch_template(engine, given, options, unused).facts;
+    }
     const RootfsSource source = find_rootfs_source(engine, given);
     switch (source.kind) {
         case RootfsSource::Kind::folder:

@@ -132,8 +132,9 @@ class Play {
     }
 
     const std::vector<std::span<const Command>> tables_ = {
-        guest_commands(),   snapshot_commands(), disk_commands(), storage_commands(),
-        network_commands(), job_commands(),      tui_commands(),  demo_commands()};
+        guest_commands(),   snapshot_commands(), disk_commands(),
+        storage_commands(), network_commands(),  image_commands(),
+        job_commands(),     tui_commands(),      demo_commands()};
     std::unique_ptr<Machine> machine_;
     Loop loop_;
     Size size_{80, 24};

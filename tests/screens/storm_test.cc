@@ -39,7 +39,7 @@ TEST_P(Storm, keys_and_sizes) {
     Machine machine(machine_file("home"));
     const std::vector<std::span<const Command>> tables = {
         guest_commands(),   snapshot_commands(), disk_commands(), storage_commands(),
-        network_commands(), job_commands(),      demo_commands()};
+        network_commands(), image_commands(),    job_commands(),  demo_commands()};
     Loop loop;
     machine.state().look();
     std::mt19937 random(GetParam());

@@ -25,8 +25,9 @@ class Completion : public testing::Test {
     }
     static CommandTables tables() {
         static const std::vector<std::span<const Command>> all = {
-            guest_commands(),   snapshot_commands(), disk_commands(), storage_commands(),
-            network_commands(), job_commands(),      tui_commands(),  demo_commands()};
+            guest_commands(),   snapshot_commands(), disk_commands(),
+            storage_commands(), network_commands(),  image_commands(),
+            job_commands(),     tui_commands(),      demo_commands()};
         return all;
     }
 

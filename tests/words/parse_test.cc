@@ -10,8 +10,9 @@ namespace {
 
 const std::vector<std::span<const Command>>& all_tables() {
     static const std::vector<std::span<const Command>> tables = {
-        guest_commands(),   snapshot_commands(), disk_commands(), storage_commands(),
-        network_commands(), job_commands(),      tui_commands(),  demo_commands()};
+        guest_commands(),   snapshot_commands(), disk_commands(),
+        storage_commands(), network_commands(),  image_commands(),
+        job_commands(),     tui_commands(),      demo_commands()};
     return tables;
 }
 
