@@ -228,6 +228,16 @@ Plan plan_remove_server(Engine& engine, const Values& words) {
     return plan;
 }
 
+// On a screen: of a template that only a server has, and of one that is here.
+std::string why_not_here(Engine&, const Values& words) {
+    if (words.has("volume") || !words.has("template")) return "";
+    return fmt::format("{} is on a server, not here", printable(words.text("template")));
+}
+std::string why_not_there(Engine&, const Values& words) {
+    if (words.has("template") || !words.has("volume")) return "";
+    return fmt::format("{} is here already", printable(words.text("volume")));
+}
+
 const Operand server_operand{"server", WordKind::text, "Only this server.", true};
 const Operand volume_operand{"volume", WordKind::volume, "The template: STORAGE:vztmpl/FILE."};
 const Option storage_option{.name = "storage",
@@ -273,6 +283,7 @@ std::span<const Command> image_commands() {
          .options = {storage_option,
                      again_option,
                      {.name = "plain-http", .help = "The registry speaks HTTP, not HTTPS."}},
+         .why_not = why_not_there,
          .plan = plan_download,
          .more = "What came of a download that broke off stays, and the next one goes on from "
                  "there. Nothing is taken over before its checksum was found right."},
@@ -298,6 +309,7 @@ std::span<const Command> image_commands() {
          .twin = "v",
          .risk = Risk::undoable,
          .operands = {volume_operand},
+         .why_not = why_not_here,
          .plan = plan_verify},
         {.subject = "image",
          .verb = "delete",
@@ -306,6 +318,7 @@ std::span<const Command> image_commands() {
          .twin = "D",
          .risk = Risk::interrupts,
          .operands = {volume_operand},
+         .why_not = why_not_here,
          .plan = plan_delete},
         {.subject = "image",
          .verb = "servers",

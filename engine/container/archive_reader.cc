@@ -107,6 +107,16 @@ void add_attributes(archive_entry* entry, Member& member) {
 
 }  // namespace
 
+// Those that Debian's libarchive reads by itself; for others it would start programs.
+void support_packings(archive* reader) {
+    archive_read_support_filter_gzip(reader);
+    archive_read_support_filter_bzip2(reader);
+    archive_read_support_filter_xz(reader);
+    archive_read_support_filter_lzma(reader);
+    archive_read_support_filter_zstd(reader);
+    archive_read_support_filter_lz4(reader);
+}
+
 Utf8Locale::Utf8Locale()
     : own_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)),
       before_(own_ ? ::uselocale(own_) : nullptr) {}
@@ -143,13 +153,7 @@ ArchiveReader::ArchiveReader(std::string what, ArchiveBytes* bytes)
     if (!reader_) fail(Exit::failed, "cannot {}: there is not enough memory", what_);
     archive* reader = reader_.get();
     archive_read_support_format_tar(reader);
-    // Those that Debian's libarchive reads by itself; for others it would start programs.
-    archive_read_support_filter_gzip(reader);
-    archive_read_support_filter_bzip2(reader);
-    archive_read_support_filter_xz(reader);
-    archive_read_support_filter_lzma(reader);
-    archive_read_support_filter_zstd(reader);
-    archive_read_support_filter_lz4(reader);
+    support_packings(reader);
 }
 
 void ArchiveReader::fail_broken() const {

@@ -13,6 +13,9 @@
 
 namespace lodge {
 
+// The ways to pack an archive that are taken: gzip, bzip2, xz, lzma, zstd, lz4.
+void support_packings(archive* reader);
+
 // Names in archives are bytes or UTF-8; libarchive turns them to the thread's locale, which must
 // therefore be one of UTF-8 while it reads.
 class Utf8Locale {

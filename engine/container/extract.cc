@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "engine/container/archive_reader.h"
+#include "engine/container/unpack_ahead.h"
 #include "engine/error.h"
 #include "engine/units.h"
 
@@ -142,8 +143,18 @@ std::string extract_all(ArchiveReader& reader, RootWriter& writer, Extraction& e
 }  // namespace
 
 std::string extract_tar(int fd, RootWriter& writer, Extraction& extraction) {
-    ArchiveReader reader(fd, extraction.what);
-    return extract_all(reader, writer, extraction);
+    if (!is_packed(fd)) {
+        ArchiveReader reader(fd, extraction.what);
+        return extract_all(reader, writer, extraction);
+    }
+    UnpackAhead bytes(fd, extraction.what);
+    const auto tell = extraction.told;
+    extraction.told = [&](int64_t) {
+        if (tell) tell(bytes.taken());
+    };
+    std::string words = extract_tar(bytes, writer, extraction);
+    extraction.told = tell;
+    return words;
 }
 
 std::string extract_tar(ArchiveBytes& bytes, RootWriter& writer, Extraction& extraction) {

@@ -166,7 +166,7 @@ uint64_t print_of_storages(const Seen& seen) {
         if (storage.space) print.figure(storage.space->used).figure(storage.space->total);
         for (const VolumeView& volume : storage.volumes) {
             print.add(volume.info.id).add(volume.info.size).figure(volume.info.used);
-            print.add(volume.time);
+            print.add(volume.time).add(volume.note);
             for (const VolumeView::User& user : volume.users)
                 print.add(user.guest).add(user.key).add(user.snapshot);
         }

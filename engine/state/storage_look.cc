@@ -7,6 +7,7 @@
 
 #include "engine/error.h"
 #include "engine/host.h"
+#include "engine/state/template_look.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 
@@ -60,6 +61,7 @@ const StorageLook::Listed& StorageLook::list(const Storage& storage, Time now) {
             volume.info = std::move(info);
             listed.volumes.push_back(std::move(volume));
         }
+        if (storage.holds("vztmpl")) add_templates(host_, storage, listed.volumes);
     } catch (const Error& error) {
         listed.trouble = error.what();
     }

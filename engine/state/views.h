@@ -164,6 +164,9 @@ struct LinkView {
 struct VolumeView {
     VolumeInfo info;
     int64_t time = 0;  // Unix time of its last change, 0 when not known
+    // Of a template: where it came from, or that there is a newer one; of one that a server offers
+    // (content "available", which is on no storage): that it is here.
+    std::string note;
     struct User {
         int guest = 0;
         std::string key;       // "scsi0", "unused0", "vmstate"

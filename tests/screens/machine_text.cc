@@ -296,8 +296,10 @@ void read_job(const Block& block, MachineText& machine) {
 VolumeView volume_of(const Block& block, const std::string& storage) {
     const Line& line = block.line;
     VolumeView volume;
-    volume.info.id = storage + ":" + line.word(1);
     volume.info.content = line.word(2);
+    // One that a server offers is on no storage.
+    volume.info.id =
+        volume.info.content == "available" ? line.word(1) : storage + ":" + line.word(1);
     volume.info.format = line.word(3);
     volume.info.size = line.size(4);
     volume.info.used = line.size(5);
@@ -305,6 +307,7 @@ VolumeView volume_of(const Block& block, const std::string& storage) {
         {"owner", [&](const Line& l) { volume.info.owner = l.whole(1); }},
         {"backing", [&](const Line& l) { volume.info.backing = l.word(1); }},
         {"date", [&](const Line& l) { volume.time = l.time(1); }},
+        {"note", [&](const Line& l) { volume.note = l.rest(1); }},
         {"user",
          [&](const Line& l) {
              volume.users.push_back({l.whole(1), l.word(2), l.rest(3)});

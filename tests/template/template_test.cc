@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/container/rootfs.h"
 #include "engine/container/rootfs_source.h"
 #include "engine/template/bootstrap.h"
@@ -10,6 +12,7 @@
 #include "engine/template/download.h"
 #include "engine/template/sum.h"
 #include "engine/units.h"
+#include "tests/rootfs/oci_text.h"
 #include "tests/support/cases.h"
 #include "tests/support/scratch.h"
 #include "tests/template/http_server.h"
@@ -361,6 +364,69 @@ TEST(Catalogue, NamesOfStoragesComeFirst) {
                               "dir: debian\n\tpath /srv\n\tcontent vztmpl\n");
     scratch.engine.storages.forget();
     EXPECT_FALSE(is_remote_template(scratch.engine, "debian:bookworm"));
+}
+
+// A registry of one image: docker://127.0.0.1:PORT/web:latest. Its API: distribution-spec 1.1.
+struct Registry {
+    HttpServer server;
+    std::string name = fmt::format("docker://127.0.0.1:{}/web:latest", server.port());
+
+    explicit Registry(const std::string& layout) {
+        using nlohmann::json;
+        server.put("/v2/", {"{}", "application/json"});
+        const json index = json::parse(cases::read(layout + "/index.json"));
+        const std::string digest = index["manifests"].back()["digest"];
+        const std::string manifest = cases::read(layout + "/blobs/sha256/" + digest.substr(7));
+        for (const char* by : {"latest", digest.c_str()})
+            server.put(fmt::format("/v2/web/manifests/{}", by),
+                       {manifest, "application/vnd.oci.image.manifest.v1+json"});
+        for (const auto& blob : std::filesystem::directory_iterator(layout + "/blobs/sha256"))
+            server.put("/v2/web/blobs/sha256:" + blob.path().filename().string(),
+                       {cases::read(blob.path())});
+    }
+};
+
+TEST(Registry, ItsImageBecomesATemplateAndARoot) {
+    if (::access("/usr/bin/skopeo", X_OK) != 0) GTEST_SKIP() << "no skopeo";
+    ScratchEngine scratch;
+    Engine& engine = scratch.engine;
+    const std::string top = scratch.folder.path();
+    make_oci_layout(top + "/layout", {"folder ./\nfile ./web mode=755 text=serves\n"},
+                    fmt::format(R"({{"architecture":"{}","os":"linux","config":{{"Cmd":["/web"],)"
+                                R"("User":"33:33"}},"rootfs":{{"type":"layers","diff_ids":[]}}}})",
+                                machine_arch()),
+                    "latest");
+    const Registry registry(top + "/layout");
+    RemoteOptions options;
+    options.plain_http = true;
+    options.facts = true;
+    Plan plan;
+    RemoteTemplate remote;
+    ASSERT_EQ(words_of([&] { remote = plan_fetch_template(engine, registry.name, options, plan); }),
+              "");
+    EXPECT_EQ(remote.facts.entrypoint, std::vector<std::string>{"/web"});
+    EXPECT_EQ(remote.facts.user, "33:33");
+    ASSERT_EQ(words_of([&] { engine.jobs.run_here(engine, plan, {}); }), "");
+    const LocalTemplate here = local_template(engine, remote.volume);
+    EXPECT_EQ(here.origin->name, registry.name);
+    EXPECT_EQ(facts_of_source(engine, remote.volume).entrypoint, remote.facts.entrypoint);
+    const std::string root = top + "/root";
+    std::filesystem::create_directories(root);
+    Plan fill;
+    plan_rootfs(engine, {registry.name, root, {}, 0}, fill);
+    EXPECT_EQ(fill.steps.size(), 2U);  // it is here
+    EXPECT_EQ(words_of([&] { engine.jobs.run_here(engine, fill, {}); }), "");
+    EXPECT_EQ(cases::read(root + "/web"), "serves");
+
+    // One that is not there leaves nothing.
+    Plan none;
+    options.facts = false;
+    plan_fetch_template(engine,
+                        fmt::format("docker://127.0.0.1:{}/none:latest", registry.server.port()),
+                        options, none);
+    EXPECT_NE(words_of([&] { engine.jobs.run_here(engine, none, {}); }), "");
+    EXPECT_EQ(local_templates(engine).size(), 1U);
+    EXPECT_EQ(engine.host.list(engine.host.state_folder() + "/template/cache").size(), 2U);
 }
 
 }  // namespace

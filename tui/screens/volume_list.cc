@@ -29,6 +29,14 @@ bool is_disk(const VolumeView& volume) {
     return volume.info.content == "images" || volume.info.content == "rootdir";
 }
 
+bool is_template(const VolumeView& volume) {
+    return volume.info.content == "vztmpl";
+}
+// A server has it, and perhaps no storage.
+bool is_offer(const VolumeView& volume) {
+    return volume.info.content == "available";
+}
+
 // Who has it as it is now.
 const VolumeView::User* user_now(const VolumeView& volume) {
     for (const VolumeView::User& user : volume.users)
@@ -43,11 +51,13 @@ void VolumeRows::set(const StorageView* storage, std::string_view content) {
     now_ = app_.engine().host.now_seconds();
     if (storage == nullptr) return;
     for (const VolumeView& volume : storage->volumes)
-        if (content.empty() || volume.info.content == content) volumes_.push_back(volume);
+        if (content.empty() ? !is_offer(volume) : volume.info.content == content)
+            volumes_.push_back(volume);
 }
 
 std::string_view VolumeRows::name_of(const VolumeView& volume) {
     const std::string_view id = volume.info.id;
+    if (is_offer(volume)) return id;  // of a server, not of a storage
     const auto colon = id.find(':');
     return colon == std::string_view::npos ? id : id.substr(colon + 1);
 }
@@ -61,7 +71,7 @@ std::string VolumeRows::guest_name(int id) const {
 TableCell VolumeRows::use_of(const VolumeView& volume) const {
     if (volume.users.empty()) {
         if (is_disk(volume)) return {"not used", Role::warning};
-        return {"", {}};
+        return {printable(volume.note), Role::dim};
     }
     const VolumeView::User* now = user_now(volume);
     const VolumeView::User& first = now ? *now : volume.users[0];
@@ -82,7 +92,7 @@ TableCell VolumeRows::cell(size_t row, size_t column) const {
         case Shown::size:
             return {short_size(volume.info.size), {}};
         case Shown::used:
-            return {short_size(volume.info.used), {}};
+            return {is_offer(volume) ? "" : short_size(volume.info.used), {}};
         case Shown::guest: {
             const VolumeView::User* now = user_now(volume);
             return {guest_name(now ? now->guest : volume.info.owner), {}};
@@ -128,6 +138,12 @@ void VolumeList::set(const StorageView* storage) {
     for (const VolumeView& volume : storage_.volumes)
         if (contents_.empty() || contents_.back() != volume.info.content)
             contents_.push_back(volume.info.content);
+    const auto has = [](const std::vector<std::string>& all, std::string_view one) {
+        return std::find(all.begin(), all.end(), one) != all.end();
+    };
+    // What could be fetched to it, also while no server was asked yet.
+    if (has(storage_.contents, "vztmpl") && !has(contents_, "available"))
+        contents_.insert(contents_.begin(), "available");
     if (!same) {
         content_.clear();
         table_.unmark_all();
@@ -160,7 +176,10 @@ void VolumeList::draw_contents(const Area& area) const {
                      content == content_ ? Role::selected : Role::normal);
         area.hit(from, 0, x - from, 1, Key{.name = "Detail", .y = place++});
     };
-    tab("", "all", storage_.volumes.size());
+    tab("", "all",
+        static_cast<size_t>(
+            std::count_if(storage_.volumes.begin(), storage_.volumes.end(),
+                          [](const VolumeView& volume) { return !is_offer(volume); })));
     for (const std::string& content : contents_)
         tab(content, content,
             static_cast<size_t>(std::count_if(
@@ -180,6 +199,9 @@ void VolumeList::draw_volume(const Area& area) const {
     area.put(1, 0, printable(volume.info.id), Role::strong);
     std::string words = join(uses, ", ");
     if (uses.empty() && is_disk(volume)) words = "no guest has it: a attaches it, D deletes it";
+    if (is_template(volume) && !volume.note.empty()) words = volume.note;
+    if (is_offer(volume))
+        words = volume.note.empty() ? "d fetches it to " + storage_.id : "it is here";
     if (!volume.info.backing.empty())
         words += (words.empty() ? "" : "; ") + ("on top of " + volume.info.backing);
     area.put(1, 1, printable(words), Role::dim);
@@ -194,11 +216,19 @@ void VolumeList::draw(Area area, bool active) {
         area.put(0, 2, printable(storage_.trouble), Role::warning);
         return;
     }
-    if (storage_.volumes.empty()) {
+    if (storage_.volumes.empty() && contents_.empty()) {
         area.put(0, 2, "There is nothing on it.", Role::dim);
         return;
     }
     draw_contents(area.row(1));
+    if (rows_.count() == 0) {
+        area.put(0, 3,
+                 content_ == "available"
+                     ? "Not known yet: r asks the servers, b builds one of packages."
+                     : "There is nothing on it.",
+                 Role::dim);
+        return;
+    }
     area.put_right(area.width() - 1, 1, table_.order_words(), Role::dim);
     table_.draw(area.rows(2, area.height() - 5), rows_, app_.glyphs(), active);
     draw_volume(area.rows(area.height() - 2, 2));
@@ -242,7 +272,27 @@ bool VolumeList::runs(const Command& command) {
     return true;
 }
 
+// Templates, here or on servers: commands on images.
+Chosen VolumeList::chosen_templates() const {
+    Chosen chosen{.subject = "image", .things = {}};
+    for (const size_t row : table_.chosen(rows_)) {
+        const VolumeView& volume = rows_.at(row);
+        const std::string& id = volume.info.id;
+        Chosen::Thing thing{.values = {}, .name = id, .title = id};
+        if (is_template(volume))
+            thing.values.set({"volume", id});
+        else if (is_offer(volume))
+            thing.values = {{"template", id}, {"storage", storage_.id}};
+        else
+            continue;
+        chosen.things.push_back(std::move(thing));
+    }
+    return chosen;
+}
+
 Chosen VolumeList::chosen() const {
+    const auto at = table_.selected();
+    if (content_ == "available" || (at && is_template(rows_.at(*at)))) return chosen_templates();
     Chosen chosen{.subject = "disk", .things = {}};
     for (const size_t row : table_.chosen(rows_)) {
         const VolumeView& volume = rows_.at(row);

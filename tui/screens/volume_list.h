@@ -43,13 +43,15 @@ class VolumeList {
     void draw(Area area, bool active);
     bool key(const Key& key);
     bool types() const { return table_.types(); }
-    // The volume under the cursor, or those marked, for commands on disks.
+    // The volume under the cursor, or those marked, for commands on disks; of templates, and of
+    // those that could be fetched, for commands on images.
     Chosen chosen() const;
     // Commands on disks name a guest and its key; of a volume that no guest has, or that is to get
     // to another one, the guest is what has to be asked for.
     bool runs(const Command& command);
 
   private:
+    Chosen chosen_templates() const;
     void step(int by);
     void update();
     void draw_contents(const Area& area) const;
