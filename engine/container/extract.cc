@@ -20,7 +20,6 @@ namespace {
 constexpr int64_t stream_slack = 64 << 20;
 constexpr int64_t most_header = 8192;
 constexpr int64_t tell_each = 4 << 20;
-constexpr size_t most_kept = 1 << 20;
 
 [[noreturn]] void fail_write(int trouble, const std::string& what, const Member& member) {
     if (trouble == ENOSPC || trouble == EDQUOT)
@@ -160,31 +159,6 @@ std::string extract_tar(int fd, RootWriter& writer, Extraction& extraction) {
 std::string extract_tar(ArchiveBytes& bytes, RootWriter& writer, Extraction& extraction) {
     ArchiveReader reader(bytes, extraction.what);
     return extract_all(reader, writer, extraction);
-}
-
-ArchiveHead read_archive_head(const std::string& path, size_t most,
-                              bool (*keep)(std::string_view name), const std::string& what) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd) fail_errno(errno, "cannot " + what);
-    ArchiveReader reader(fd.get(), what);
-    ArchiveHead head;
-    Member member;
-    while (head.names.size() < most && reader.next(member)) {
-        std::string name = member.path;
-        while (name.rfind("./", 0) == 0)
-            name.erase(0, 2);
-        head.names.push_back(name);
-        if (member.kind != Member::Kind::file || !keep(name)) continue;
-        std::string content;
-        const void* bytes = nullptr;
-        size_t size = 0;
-        int64_t offset = 0;
-        while (content.size() < most_kept && reader.piece(bytes, size, offset))
-            content.append(static_cast<const char*>(bytes),
-                           std::min(size, most_kept - content.size()));
-        head.contents.emplace_back(std::move(name), std::move(content));
-    }
-    return head;
 }
 
 }  // namespace lodge

@@ -40,13 +40,4 @@ struct Extraction {
 std::string extract_tar(int fd, RootWriter& writer, Extraction& extraction);
 std::string extract_tar(ArchiveBytes& bytes, RootWriter& writer, Extraction& extraction);
 
-// The names of an archive's first members, without "./", and the content of those that `keep` says
-// yes to, each at most 1 MiB. Looks at `most` members.
-struct ArchiveHead {
-    std::vector<std::string> names;
-    std::vector<std::pair<std::string, std::string>> contents;
-};
-ArchiveHead read_archive_head(const std::string& path, size_t most,
-                              bool (*keep)(std::string_view name), const std::string& what);
-
 }  // namespace lodge

@@ -1,8 +1,11 @@
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <map>
 
+#include "engine/container/archive_reader.h"
 #include "engine/container/beneath.h"
-#include "engine/container/extract.h"
 #include "engine/container/oci.h"
 #include "engine/container/rootfs.h"
 #include "engine/container/rootfs_source.h"
@@ -79,6 +82,63 @@ std::string arch_of(const Fd& root) {
     return "";
 }
 
+// Files by which systems are known whose os-release is a link to a place far behind.
+constexpr System marks[] = {
+    {"etc/alpine-release", "alpine"}, {"etc/arch-release", "archlinux"},
+    {"etc/centos-release", "centos"}, {"etc/fedora-release", "fedora"},
+    {"etc/gentoo-release", "gentoo"}, {"etc/devuan_version", "devuan"},
+    {"etc/debian_version", "debian"}, {"etc/redhat-release", "centos"},
+};
+// As far as an archive is looked through for them; they mostly stand near its beginning.
+constexpr int most_looked_at = 6000;
+
+std::string content_of(ArchiveReader& reader) {
+    std::string content;
+    const void* bytes = nullptr;
+    size_t size = 0;
+    int64_t offset = 0;
+    while (content.size() < 65536 && reader.piece(bytes, size, offset))
+        content.append(static_cast<const char*>(bytes), size);
+    return content;
+}
+
+// Without unpacking it: what is found on the way through its first members.
+RootfsFacts facts_of_archive(const std::string& path) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) fail_errno(errno, "cannot read " + printable(path));
+    ArchiveReader reader(fd.get(), "look at " + printable(path));
+    RootfsFacts facts;
+    Member member;
+    for (int i = 0; i < most_looked_at && reader.next(member); ++i) {
+        std::string_view name = member.path;
+        while (name.rfind("./", 0) == 0)
+            name.remove_prefix(2);
+        const bool in_etc = name.rfind("etc", 0) == 0;
+        // All of etc has been seen, and it told what this is.
+        if (facts.ostype != "unmanaged" && !in_etc) break;
+        if (member.kind == Member::Kind::file &&
+            (name == "etc/vzdump/pct.conf" || name == "etc/vzdump/vps.conf")) {
+            facts.config = content_of(reader);
+            break;  // it says all
+        }
+        if (member.kind == Member::Kind::file &&
+            (name == "etc/os-release" || name == "usr/lib/os-release")) {
+            const auto release = parse_os_release(content_of(reader));
+            facts.ostype = ostype_of(release);
+            if (const auto title = release.find("PRETTY_NAME"); title != release.end())
+                facts.title = printable(title->second);
+            break;
+        }
+        if (name == "etc/lsb-release" && member.kind == Member::Kind::file &&
+            content_of(reader).find("DISTRIB_ID=Ubuntu") != std::string::npos)
+            facts.ostype = "ubuntu";
+        if (facts.ostype == "ubuntu") continue;  // which is also a Debian
+        for (const System& mark : marks)
+            if (name == mark.id) facts.ostype = mark.ostype;
+    }
+    return facts;
+}
+
 }  // namespace
 
 RootfsFacts facts_of_folder(const std::string& folder) {
@@ -107,18 +167,8 @@ RootfsFacts facts_of_source(Engine& engine, const std::string& given) {
             return facts_of_folder(source.path);
         case RootfsSource::Kind::oci:
             return read_oci_image(OciBlobs(source.path), source.reference, machine_arch()).facts;
-        case RootfsSource::Kind::tar: {
-            RootfsFacts facts;
-            // An archive of vzdump begins with the configuration.
-            const ArchiveHead head = read_archive_head(
-                source.path, 4,
-                [](std::string_view name) {
-                    return name == "etc/vzdump/pct.conf" || name == "etc/vzdump/vps.conf";
-                },
-                "look at " + printable(given));
-            if (!head.contents.empty()) facts.config = head.contents.front().second;
-            return facts;
-        }
+        case RootfsSource::Kind::tar:
+            return facts_of_archive(source.path);
     }
     return {};
 }

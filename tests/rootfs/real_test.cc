@@ -218,6 +218,26 @@ TEST(Rootfs, FactsAreReadInsideOnly) {
     EXPECT_TRUE(arch == "amd64" || arch == "arm64") << arch;
 }
 
+TEST(Rootfs, FactsOfAnArchiveAreFoundOnTheWay) {
+    Filling filling;
+    const auto facts = [&](const std::string& text) {
+        return facts_of_source(filling.scratch.engine, filling.archive(text));
+    };
+    EXPECT_EQ(facts("file ./etc/vzdump/pct.conf text=ostype:%20debian%0a\nfile ./a").config,
+              "ostype: debian\n");
+    EXPECT_EQ(facts("folder ./etc\nfile ./etc/debian_version text=12.5\nfile ./usr/x").ostype,
+              "debian");
+    EXPECT_EQ(facts("compress xz\nfile ./etc/debian_version text=12\n"
+                    "file ./etc/lsb-release text=DISTRIB_ID=Ubuntu%0a\nfile ./usr/x")
+                  .ostype,
+              "ubuntu");
+    EXPECT_EQ(facts("link ./etc/os-release ../usr/lib/os-release\nfile ./x\n"
+                    "file ./usr/lib/os-release text=ID=alpine%0aPRETTY_NAME=A%0a")
+                  .title,
+              "A");
+    EXPECT_EQ(facts("file ./a").ostype, "unmanaged");
+}
+
 // As one who is not root works: a process that is the container's root fills the folder.
 void fill_as_user(const std::string& top, const passwd& user) {
     if (::setgroups(0, nullptr) != 0 || ::setresgid(user.pw_gid, user.pw_gid, user.pw_gid) != 0 ||
