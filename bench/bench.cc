@@ -158,7 +158,8 @@ void measure_screen(Bench& bench) {
 int main(int argc, char** argv) {
     using namespace lodge;
     if (argc < 3) {
-        std::cerr << "usage: lodge_bench LODGE RESULTS.jsonl [start|list|growth|screen|rootfs]...\n";
+        std::cerr << "usage: lodge_bench LODGE RESULTS.jsonl "
+                     "[start|list|growth|screen|rootfs]...\n";
         return static_cast<int>(Exit::usage);
     }
     try {
