@@ -33,9 +33,10 @@ class CtUserNet : public testing::Test {
         sh("ip link set lo up; ip addr add 198.51.100.2/24 dev uplink; "
            "ip route add default via 198.51.100.1");
         world->run("ip addr add 198.51.100.1/24 dev wan");
-        world->run(
-            "(while busybox nc -l -p 8000 -e /bin/echo hello; do :; done) "
-            ">/dev/null 2>&1 &");
+        // A group of its own, so that its end is nobody else's.
+        world->run("setsid sh -c 'echo $$ > " + scratch.path() +
+                   "/server; while busybox nc -l -p 8000 -e /bin/echo hello; do :; done' "
+                   ">/dev/null 2>&1 &");
         facts.id = 102;
         facts.root = false;
         facts.run_folder = scratch.path() + "/run";
@@ -46,7 +47,8 @@ class CtUserNet : public testing::Test {
     }
     void TearDown() override {
         if (container > 0) ::kill(container, SIGKILL);
-        if (world) world->run("kill $(pgrep -f 'nc -l -p [8]000') || true");
+        sh("test ! -s " + scratch.path() + "/server || kill -- -$(cat " + scratch.path() +
+           "/server) || true");
         world.reset();
         while (::waitpid(-1, nullptr, WNOHANG) > 0) {
         }
