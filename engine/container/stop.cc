@@ -40,9 +40,9 @@ Action shutdown_action(const Guest& guest, const Values& words) {
 // What follows the end of a container, however it came.
 void plan_after_end(Engine& engine, const Guest& guest, Plan& plan) {
     const size_t steps = plan.steps.size();
+    plan_ct_net_stop(engine, guest, plan);  // what it began is known from the run folder
     plan.step("take away its control groups and its run folder",
               {"ct-clean", {{"guest", guest.id}}});
-    plan_ct_net_stop(engine, guest, plan);
     plan_hook(engine, guest, plan, "post-stop", false);
     plan.no_way_back_from(steps);
 }

@@ -26,7 +26,8 @@ std::string ask_qemu(const std::string& qemu, std::vector<std::string> words) {
     words.insert(words.begin(), qemu);
     Program program;
     program.argv = std::move(words);
-    return run_checked(program, std::chrono::seconds(20), "cannot ask " + qemu + " what it offers");
+    // A machine that boots has little time for it: the limit ends a hang, no more.
+    return run_checked(program, std::chrono::minutes(3), "cannot ask " + qemu + " what it offers");
 }
 
 // First words of the lines of a `help` answer, headings left out.
