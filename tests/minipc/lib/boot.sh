@@ -41,7 +41,10 @@ start_machine() {
     [[ -z $lacks ]] || { say "$machine cannot run here, it lacks: $lacks"; return 77; }
     image=$("$minipc/build") || return 125
     make_ssdt "$folder"
-    [[ -z $program ]] || cp "$program" "$folder/host/bin/lodge"
+    if [[ -n $program ]]; then
+        cp "$program" "$folder/host/bin/lodge"
+        cp "$(dirname "$program")/lodge-lxc" "$folder/host/bin/"
+    fi
     [[ ${#chips[@]} == 0 ]] || printf '%s\n' "${chips[@]}" >"$folder/host/chips"
     cp "$image/vmlinuz" "$image/nested-initrd" "$folder/host/"
     # no_timer_check: where processors are scarce, no tick may come in the time that a kernel waits for
