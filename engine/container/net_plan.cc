@@ -119,7 +119,7 @@ void plan_script(const std::string& why, const std::string& path, const std::str
 // Where liblxc's monitor was killed, nobody ended the program of the user-mode network.
 void end_user_network(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const std::string path = on.text("path");
+    const std::string& path = on.text("path");
     const auto pid = parse_integer(host.read_line(path));
     if (!pid || *pid < 2 || *pid > INT32_MAX) return;
     const std::string name = host.read_line(host.system(fmt::format("/proc/{}/comm", *pid)));
