@@ -35,11 +35,19 @@ void make_tree(const fs::path& top) {
     }
 }
 
-// Bench is the two archives and what each round fills.
+// In memory where there is room: a disk's own mood is larger than what is measured.
+fs::path place() {
+    std::error_code none;
+    const auto space = fs::space("/dev/shm", none);
+    const bool room = !none && space.available > (uint64_t{2} << 30);
+    return (room ? fs::path("/dev/shm") : fs::temp_directory_path()) /
+           ("lodge-bench-rootfs-" + std::to_string(::getpid()));
+}
+
+// RootfsBench is the two archives and what each round fills.
 class RootfsBench {
   public:
-    RootfsBench()
-        : top_(fs::temp_directory_path() / ("lodge-bench-rootfs-" + std::to_string(::getpid()))) {
+    RootfsBench() : top_(place()) {
         fs::create_directories(top_ / "tree");
         make_tree(top_ / "tree");
         time_program({"/usr/bin/tar", "-cf", plain(), "-C", (top_ / "tree").string(), "."});
