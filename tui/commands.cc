@@ -28,9 +28,7 @@ int follow_words(Engine& engine, const Values& words) {
         output.print(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     } else if (well) {
         const std::string& words_after = record.plan.afterwards;
-        output.print(
-            printable_lines(words_after.empty() ? record.plan.title + ": done" : words_after) +
-            "\n");
+        output.say(words_after.empty() ? record.plan.title + ": done" : words_after);
     } else {
         output.trouble(trouble_words(record));
     }

@@ -289,25 +289,6 @@ std::unique_ptr<Dialog> choice_dialog(App& app, std::string title, std::vector<C
     return std::make_unique<ChoiceDialog>(app, std::move(title), std::move(choices), fuzzy);
 }
 
-std::vector<std::string> wrapped(std::string_view text, int width) {
-    std::vector<std::string> lines;
-    for (const std::string& line : split(text, '\n')) {
-        std::string now;
-        for (const std::string& word : split(line, ' ')) {
-            if (!now.empty() && text_width(now) + 1 + text_width(word) > width) {
-                lines.push_back(now);
-                now.clear();
-            }
-            if (!now.empty()) now += ' ';
-            now += word.empty() ? " " : word;
-        }
-        lines.push_back(now);
-    }
-    while (!lines.empty() && trim(lines.back()).empty())
-        lines.pop_back();
-    return lines;
-}
-
 int fuzzy_score(std::string_view typed, std::string_view text) {
     if (typed.empty()) return 1;
     const auto lower = [](char c) {

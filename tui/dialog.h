@@ -10,6 +10,7 @@
 #include "tui/key.h"
 #include "tui/text_field.h"
 #include "tui/text_view.h"
+#include "tui/wrap.h"
 
 namespace lodge {
 
@@ -72,9 +73,6 @@ struct Choice {
 // A list to choose from; `fuzzy`: what is typed narrows it (the palette).
 std::unique_ptr<Dialog> choice_dialog(App& app, std::string title, std::vector<Choice> choices,
                                       bool fuzzy);
-
-// Words in lines of at most `width` cells; empty lines at the end are dropped.
-std::vector<std::string> wrapped(std::string_view text, int width);
 
 // How well `text` fits what was typed: every character in order; more for beginnings of words and
 // for runs. 0 when it does not fit.

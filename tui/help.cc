@@ -7,6 +7,7 @@
 #include "engine/error.h"
 #include "engine/store.h"
 #include "engine/units.h"
+#include "tui/wrap.h"
 
 namespace lodge {
 namespace {
@@ -121,24 +122,6 @@ std::vector<std::string_view> all_key_names() {
 }
 
 }  // namespace
-
-std::string wrap_text(std::string_view text, int width, int indent) {
-    const std::string margin(static_cast<size_t>(indent), ' ');
-    std::string wrapped, line;
-    for (const std::string& paragraph : split(text, '\n')) {
-        line.clear();
-        for (const std::string& word : split(paragraph, ' ')) {
-            if (word.empty()) continue;
-            if (!line.empty() && text_width(line) + 1 + text_width(word) > width - indent) {
-                wrapped += margin + line + "\n";
-                line.clear();
-            }
-            line += (line.empty() ? "" : " ") + word;
-        }
-        wrapped += line.empty() ? "\n" : margin + line + "\n";
-    }
-    return wrapped;
-}
 
 std::string key_words(const Field& field) {
     if (field.count == 0) return std::string(field.key);

@@ -24,7 +24,4 @@ std::string key_words(const Field& field);
 // What a subject is, in a sentence.
 std::string_view subject_words(std::string_view subject);
 
-// Lines of at most `width` cells, each behind `indent` blanks.
-std::string wrap_text(std::string_view text, int width, int indent);
-
 }  // namespace lodge

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "engine/units.h"
+#include "tui/wrap.h"
 
 namespace lodge {
 namespace {
@@ -32,17 +33,19 @@ void write(std::FILE* file, std::string_view text) {
     std::fflush(file);
 }
 
-std::string labelled(std::string_view label, std::string_view colour, bool colours,
+// Where lines are not broken for a person to read.
+constexpr int endless = 1 << 20;
+
+std::string labelled(std::string_view label, std::string_view colour, bool colours, int width,
                      std::string_view words) {
-    std::string text =
-        colours ? fmt::format("\x1b[{}m{}\x1b[0m", colour, label) : std::string(label);
-    text += ' ';
-    for (const char c : printable_lines(words)) {
-        text += c;
-        if (c == '\n') text += "  ";
-    }
-    text.erase(text.find_last_not_of(" \n") + 1);
-    return text + "\n";
+    std::string text;
+    for (const std::string& line : split(printable_lines(words), '\n'))
+        text += (text.empty() ? std::string(label) + " " : "  ") + line + "\n";
+    std::string lines;
+    for (const std::string& line : wrapped(text, width - 2))
+        lines += (lines.empty() || line.starts_with("  ") ? "" : "  ") + line + "\n";
+    if (colours) lines.replace(0, label.size(), fmt::format("\x1b[{}m{}\x1b[0m", colour, label));
+    return lines;
 }
 
 }  // namespace
@@ -65,7 +68,8 @@ Output Output::find(std::string_view color) {
 
 int Output::width() {
     winsize size{};
-    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    for (const int terminal : {STDERR_FILENO, STDOUT_FILENO})
+        if (::ioctl(terminal, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     return 80;
 }
 
@@ -73,16 +77,20 @@ void Output::print(std::string_view text) const {
     write(stdout, text);
 }
 
+void Output::say(std::string_view words) const {
+    print(wrap_text(printable_lines(words), terminal ? width() - 1 : endless, 0));
+}
+
 void Output::error(std::string_view text) const {
     write(plain ? stdout : stderr, text);
 }
 
 void Output::trouble(std::string_view words) const {
-    error(labelled("lodge:", "1;31", error_colors, words));
+    error(labelled("lodge:", "1;31", error_colors, error_terminal ? width() : endless, words));
 }
 
 void Output::warning(std::string_view words) const {
-    error(labelled("warning:", "33", error_colors, words));
+    error(labelled("warning:", "33", error_colors, error_terminal ? width() : endless, words));
 }
 
 std::string Output::bold(std::string_view text) const {

@@ -20,11 +20,13 @@ struct Output {
 
     // `color`: auto, always, never.
     static Output find(std::string_view color);
-    // Columns of the terminal behind standard error now; 80 when it does not say.
+    // Columns of the terminal behind standard error, or output, now; 80 when it does not say.
     static int width();
 
     // Whole lines; text for people has gone through printable() line by line before.
     void print(std::string_view text) const;
+    // Words for a person on standard output, as lines that end in it on a terminal: no word is cut.
+    void say(std::string_view words) const;
     void error(std::string_view text) const;
     // "lodge: words" on standard error, each further line indented.
     void trouble(std::string_view words) const;

@@ -295,8 +295,7 @@ class Batch {
     void tell_done(const Task& task) {
         if (output_.json || output_.quiet) return;
         const std::string& words = task.plan.afterwards;
-        output_.print(words.empty() ? printable(task.plan.title) + ": done\n"
-                                    : printable_lines(words) + "\n");
+        output_.say(words.empty() ? task.plan.title + ": done" : words);
     }
 
     int worst() const {

@@ -113,6 +113,24 @@ build() {
     local folder=$1
     shift
     stdbuf -oL ninja -C "$folder" -j "$(build_jobs)" "$@" |
-        sed -u '/^ninja: no work to do/d; /^ninja: Entering directory/d; /Re-checking globbed/d' >&2 ||
+        sed -u -E '/^ninja: no work to do/d; /^ninja: Entering directory/d; /Re-checking globbed/d
+            s,^(\[[0-9]+/[0-9]+\]) Building CXX object ([^ ]*)CMakeFiles/[^ /]*\.dir/([^ ]*)\.o$,\1 \2\3,' |
+        count_steps ||
         die "$folder did not build; see above"
+}
+
+# The steps in one line on a terminal; what a compiler has to say is left standing.
+count_steps() {
+    local line last=
+    while IFS= read -r line; do
+        if [[ -t 2 && $line =~ ^\[[0-9]+/[0-9]+\] ]]; then
+            printf '\r%-78.78s' "  $line" >&2
+            last=step
+        else
+            [[ -z $last ]] || printf '\n' >&2
+            last=
+            printf '%s\n' "$line" >&2
+        fi
+    done
+    [[ -z $last ]] || printf '\n' >&2
 }
