@@ -63,7 +63,7 @@ void JobTeller::hear(const JobEvent& event) {
             break;
         case JobEvent::Kind::say:
             erase();
-            if (!output_.json) output_.print(printable(event.words) + "\n");
+            if (!output_.json) output_.say(event.words);
             break;
         case JobEvent::Kind::progress:
             done_ = event.done;

@@ -253,15 +253,24 @@ std::vector<std::string> shell_words(std::string_view text) {
     return words;
 }
 
+// Words that start a kernel of the person's own touch nothing that Lodge cares for.
+bool only_a_kernel(const std::vector<std::string>& words) {
+    for (size_t i = 0; i < words.size(); i += 2)
+        if (words[i] != "-kernel" && words[i] != "-initrd" && words[i] != "-append") return false;
+    return words.size() % 2 == 0;
+}
+
 }  // namespace
 
 void add_arguments(Builder& builder) {
     const std::string args = builder.config.string_of("args");
     if (args.empty()) return;
     builder.begin("args");
-    for (std::string& word : shell_words(args))
+    std::vector<std::string> words = shell_words(args);
+    const bool kernel = only_a_kernel(words);
+    for (std::string& word : words)
         builder.flag(std::move(word));
-    builder.warn("args: handed to QEMU as they are, unchecked");
+    if (!kernel) builder.warn("args: handed to QEMU as they are, unchecked");
 }
 
 namespace {

@@ -252,8 +252,6 @@ Plan demo_plan(Engine& engine, const Values& words) {
         plan.append(one_demo(engine, kind, static_cast<int>(id), name, words));
         names.push_back(fmt::format("{} ({})", id, name));
     }
-    // They are ours.
-    std::erase_if(plan.warnings, [](const std::string& w) { return w.starts_with("args: "); });
     plan.title = "make the demo " + join(names, ", ");
     plan.afterwards = fmt::format(
         "{} {}. Log in as root, no password: lodge console {}. Take {} away: lodge demo --remove",
