@@ -2,15 +2,17 @@
 #include "engine/container/net.h"
 #include "engine/container/rootfs.h"
 #include "engine/engine.h"
+#include "engine/modules.h"
 #include "engine/network/nat.h"
 #include "engine/template/catalogue.h"
+#include "engine/trial.h"
 #include "engine/vm/demo.h"
 #include "engine/vm/vm.h"
 
 namespace lodge {
 
-const Actions& all_actions() {
-    static const Actions actions({
+std::vector<std::span<const ActionKind>> engine_action_tables() {
+    return {
         file_actions(),
         job_actions(),
         storage_actions(),
@@ -28,7 +30,12 @@ const Actions& all_actions() {
         nat_actions(),
         ct_net_actions(),
         template_actions(),
-    });
+        trial_actions(),
+    };
+}
+
+const Actions& all_actions() {
+    static const Actions actions(engine_action_tables());
     return actions;
 }
 

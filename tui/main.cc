@@ -1,14 +1,19 @@
 #include <string>
 #include <vector>
 
-#include "tui/words.h"
+#include "engine/modules.h"
+#include "power/power.h"
+#include "tui/words_run.h"
 
 int main(int argc, char** argv) {
     using namespace lodge;
     const std::span<const Command> tables[] = {
-        guest_commands(),   snapshot_commands(), disk_commands(),
-        storage_commands(), network_commands(),  image_commands(),
-        job_commands(),     tui_commands(),      demo_commands(),
+        guest_commands(),   snapshot_commands(), disk_commands(),  storage_commands(),
+        network_commands(), image_commands(),    job_commands(),   tui_commands(),
+        demo_commands(),    trial_commands(),    power_commands(),
     };
-    return run_words(tables, std::vector<std::string>(argv + 1, argv + argc));
+    std::vector<std::span<const ActionKind>> verbs = engine_action_tables();
+    verbs.push_back(power_actions());
+    return run_words(tables, Actions(std::move(verbs)),
+                     std::vector<std::string>(argv + 1, argv + argc));
 }

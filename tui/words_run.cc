@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "engine/engine.h"
+#include "engine/trial.h"
 #include "engine/units.h"
 #include "tui/app.h"
 #include "tui/completion.h"
@@ -214,7 +215,16 @@ int run_command(Engine& engine, const ParsedWords& parsed, const Output& output)
     return run_plans(engine, parsed, output);
 }
 
-int run_words(CommandTables tables, const std::vector<std::string>& words) {
+// What was on trial when its watcher, or the machine, was ended is taken back before anything else.
+void recover(Engine& engine, const ParsedWords& parsed, const Output& output) {
+    if (parsed.command && parsed.command->subject == "trial" &&
+        (parsed.command->verb == "watch" || parsed.command->verb == "recover"))
+        return;
+    for (const std::string& line : recover_trials(engine))
+        output.warning(line);
+}
+
+int run_words(CommandTables tables, const Actions& actions, const std::vector<std::string>& words) {
     Output output = Output::find("auto");
     output.json = std::find(words.begin(), words.end(), "--json") != words.end();
     try {
@@ -230,11 +240,12 @@ int run_words(CommandTables tables, const std::vector<std::string>& words) {
             if (const int status = no_command(tables, parsed, output); status >= 0) return status;
         refuse_mixed(parsed);
         Host host = Host::real();
-        Engine engine(host, all_actions(), guest_kinds());
+        Engine engine(host, actions, guest_kinds());
         if (parsed.other == "complete") {
             output.print(complete_words(tables, engine, parsed.rest));
             return 0;
         }
+        recover(engine, parsed, output);
         if (!parsed.command && parsed.options.linear)
             return run_linear(engine, tables, parsed.options.readonly);
         if (!parsed.command && opens_screen(parsed, output))

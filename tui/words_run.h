@@ -10,6 +10,7 @@
 namespace lodge {
 
 struct Engine;
+class Actions;
 
 // Whether a word that may be a guest is a volume instead ("local:101/x.qcow2", "/path"): some
 // commands take either.
@@ -33,5 +34,9 @@ int run_command(Engine& engine, const ParsedWords& parsed, const Output& output)
 // A command that changes something: its plans are shown (--dry-run), or asked for and carried out
 // as jobs, which are followed. Returns the exit status: of several guests the worst.
 int run_plans(Engine& engine, const ParsedWords& parsed, const Output& output);
+
+// What `lodge <words>` does, errors told on stderr; returns the exit status. `actions` are the
+// verbs of all modules.
+int run_words(CommandTables tables, const Actions& actions, const std::vector<std::string>& words);
 
 }  // namespace lodge
