@@ -11,6 +11,6 @@ namespace lodge {
 
 // The engine's tables of verbs, one line each in engine/actions.cc; main joins the modules' to
 // them. all_actions() are these alone.
-std::vector<std::span<const ActionKind>> engine_action_tables();
+std::vector<std::span<const ActionKind>> engine_actions();
 
 }  // namespace lodge

@@ -141,6 +141,8 @@ std::string_view subject_words(std::string_view subject) {
         {"image", "root filesystems that containers are made of"},
         {"agent", "the agent that runs in a guest"},
         {"job", "work that is being done or was done"},
+        {"trial", "changes that take themselves back unless they are kept"},
+        {"power", "the machine's power: knobs, profiles, links, who else tunes"},
         {"demo", "a small guest to try things with"},
         {"host", "this machine"},
     };

@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
         network_commands(), image_commands(),    job_commands(),   tui_commands(),
         demo_commands(),    trial_commands(),    power_commands(),
     };
-    std::vector<std::span<const ActionKind>> verbs = engine_action_tables();
+    std::vector<std::span<const ActionKind>> verbs = engine_actions();
     verbs.push_back(power_actions());
     return run_words(tables, Actions(std::move(verbs)),
                      std::vector<std::string>(argv + 1, argv + argc));

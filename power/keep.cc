@@ -1,0 +1,191 @@
+#include "power/keep.h"
+
+#include <algorithm>
+
+#include "engine/error.h"
+#include "engine/trial.h"
+#include "engine/units.h"
+#include "power/conflicts.h"
+#include "power/kernel.h"
+#include "power/watch.h"
+
+namespace lodge {
+
+std::string kept_path(const Host& host) {
+    return host.config_folder() + "/power/kept";
+}
+
+std::optional<Profile> load_kept(const Host& host) {
+    const auto text = host.read(kept_path(host));
+    if (!text) return std::nullopt;
+    try {
+        return parse_profile("kept", *text);
+    } catch (const Error& trouble) {
+        fail(trouble.exit(), "{}: {}", kept_path(host), trouble.what());
+    }
+}
+
+namespace {
+
+std::string unit_text(const Host& host) {
+    const std::string lodge = host.program("lodge").value_or("/usr/bin/lodge");
+    return "[Unit]\n"
+           "Description=Brings back the power settings that Lodge keeps\n"
+           "Documentation=man:lodge(1)\n"
+           "# " +
+           std::string(kill_switch) +
+           " on the kernel's command line keeps it from doing so.\n"
+           "ConditionKernelCommandLine=!" +
+           std::string(kill_switch) +
+           "\n"
+           "# Late: cards and disks have their drivers by then.\n"
+           "After=network.target systemd-udev-settle.service lodge-trials.service\n"
+           "\n"
+           "[Service]\n"
+           "Type=oneshot\n"
+           "RemainAfterExit=yes\n"
+           "ExecStart=" +
+           lodge +
+           " power restore --yes\n"
+           "\n"
+           "[Install]\n"
+           "WantedBy=multi-user.target\n";
+}
+
+std::string rule_text(const Host& host) {
+    const std::string lodge = host.program("lodge").value_or("/usr/bin/lodge");
+    return "# Written by Lodge (lodge power forget removes it): a driver that starts late, or "
+           "again,\n"
+           "# undoes what was set before it.\n"
+           "ACTION==\"bind\", SUBSYSTEM==\"pci|usb|scsi_host\", RUN+=\"" +
+           lodge + " power restore --place %k --yes --quiet\"\n";
+}
+
+// A file that a plan writes, and puts back as it was.
+void write_file(Plan& plan, const Host& host, const std::string& path, const std::string& content,
+                const std::string& why) {
+    const auto before = host.read(path);
+    if (before == content) return;
+    std::optional<Action> undo = before ? Action{"write", {{"path", path}, {"content", *before}}}
+                                        : Action{"remove", {{"path", path}}};
+    plan.step(why, {"write", {{"path", path}, {"content", content}}}, std::move(undo));
+}
+
+// Units and rules belong to the machine's own Lodge, not to one that tries things in a folder.
+bool is_machines_own(const Host& host) {
+    return host.is_root() && (host.config_folder() == "/etc/lodge" || !host.system("").empty());
+}
+
+bool has_systemd(const Host& host) {
+    return host.exists(host.system("/run/systemd/system")) && host.program("systemctl");
+}
+
+void run_step(Plan& plan, const std::string& why, std::vector<std::string> argv,
+              std::vector<std::string> undo = {}) {
+    std::optional<Action> back;
+    if (!undo.empty()) back = Action{"run", {{"argv", std::move(undo)}}};
+    plan.step(why, {"run", {{"argv", std::move(argv)}}}, std::move(back));
+}
+
+}  // namespace
+
+Plan keep_steps(const Host& host, const std::vector<KnobWish>& wishes, std::string_view profile) {
+    Profile kept;
+    if (auto before = load_kept(host); before && profile.empty()) kept = *before;
+    if (!profile.empty()) kept.description = std::string(profile);
+    for (const KnobWish& wish : wishes) {
+        const std::string name = wish.knob.name();
+        std::erase_if(kept.settings, [&](const auto& one) { return one.first == name; });
+        kept.settings.emplace_back(name, wish.value);
+    }
+    Plan plan;
+    write_file(plan, host, kept_path(host), print_profile(kept), "it is to last");
+    if (!is_machines_own(host)) {
+        plan.warn("this is not the machine's own Lodge: nothing brings it back at a start");
+        return plan;
+    }
+    write_file(plan, host, host.system(boot_unit), unit_text(host),
+               "a unit brings it back at boot");
+    write_file(plan, host, host.system(bind_rule), rule_text(host),
+               "a rule brings it back when a driver starts");
+    if (has_systemd(host)) {
+        run_step(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
+        run_step(plan, "the unit is part of the boot",
+                 {"systemctl", "enable", "lodge-power.service"},
+                 {"systemctl", "disable", "lodge-power.service"});
+        if (host.program("udevadm"))
+            run_step(plan, "udev reads its rules", {"udevadm", "control", "--reload"});
+    } else {
+        plan.warn("systemd does not run here: the unit is written and waits for it");
+    }
+    return plan;
+}
+
+Plan forget_steps(const Host& host) {
+    Plan plan;
+    plan.title = "keep no power settings";
+    const auto remove = [&](const std::string& path, const std::string& why) {
+        if (const auto before = host.read(path))
+            plan.step(why, {"remove", {{"path", path}}},
+                      Action{"write", {{"path", path}, {"content", *before}}});
+    };
+    if (is_machines_own(host)) {
+        if (has_systemd(host) && host.exists(host.system(boot_unit)))
+            run_step(plan, "the unit is no part of the boot any more",
+                     {"systemctl", "disable", "lodge-power.service"},
+                     {"systemctl", "enable", "lodge-power.service"});
+        remove(host.system(boot_unit), "no unit brings settings back");
+        remove(host.system(bind_rule), "no rule brings settings back");
+        if (has_systemd(host) && !plan.steps.empty())
+            run_step(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
+    }
+    remove(kept_path(host), "nothing is kept");
+    plan.afterwards = plan.steps.empty()
+                          ? "nothing was kept"
+                          : "nothing is kept any more; what is set now stays until a restart";
+    return plan;
+}
+
+namespace {
+
+bool has_word(const std::string& text, std::string_view word) {
+    const auto words = split(text, ' ');
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+}  // namespace
+
+Plan restore_plan(const Host& host, std::string_view place) {
+    Plan plan;
+    plan.title = "bring back the power settings that are kept";
+    const auto kept = load_kept(host);
+    if (!kept) {
+        plan.afterwards = "nothing is kept";
+        return plan;
+    }
+    if (has_word(kernel::text(host, "/proc/cmdline"), kill_switch)) {
+        plan.afterwards = std::string(kill_switch) + " on the kernel's command line: left alone";
+        return plan;
+    }
+    Resolved resolved = resolve_profile(host, *kept);
+    if (!place.empty())
+        std::erase_if(resolved.wishes,
+                      [&](const KnobWish& wish) { return wish.knob.place != place; });
+    const auto failed = failed_subjects(host);
+    const auto conflicts = find_conflicts(host);
+    std::erase_if(resolved.wishes, [&](const KnobWish& wish) {
+        const std::string subject = watch::subject_of(host, wish.knob);
+        const bool bad = std::any_of(failed.begin(), failed.end(), [&](const FailedSubject& one) {
+            return one.subject == subject;
+        });
+        if (bad) plan.warn(wish.knob.name() + ": left alone, it failed a trial");
+        const std::string other = who_else(conflicts, wish.knob);
+        if (!other.empty()) plan.warn(wish.knob.name() + ": left to " + other);
+        return bad || !other.empty();
+    });
+    plan.append(write_steps(host, changing(std::move(resolved.wishes))));
+    plan.afterwards = plan.steps.empty() ? "all that is kept is set" : "what is kept is set again";
+    return plan;
+}
+
+}  // namespace lodge

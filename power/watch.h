@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "engine/plan.h"
+#include "engine/trial.h"
+#include "power/knob.h"
+
+// What is looked at while a change of power is on trial.
+namespace lodge::watch {
+
+// Adds checks of the devices that the knob touches: errors counted at both ends of their links
+// (AER), the links' speed and width, cards' carriers and errors, NVMe controllers' state, their
+// drivers. Throws Error(Exit::refused) when the machine depends on one of them (its root file
+// system, its only network) and `consent` does not name it.
+void add_place(const Host& host, const Knob& knob, const std::string& consent, Trial& trial);
+// Adds the kernel's messages from now on.
+void add_messages(const Host& host, Trial& trial);
+
+// What is remembered when a trial of the knob fails: "aspm.l1 8086:125c", "cpu.online cpu3".
+std::string subject_of(const Host& host, const Knob& knob);
+
+// The verbs, each of which throws when it sees trouble: watch-aer, watch-same, watch-counter,
+// watch-messages.
+std::span<const ActionKind> actions();
+
+}  // namespace lodge::watch
