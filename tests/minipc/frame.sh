@@ -1,10 +1,14 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034
-# Sourced by the scenarios: boots the machine that the scenario's head names, gives words to look and
+# Sourced by the scenarios: starts the machine that the scenario's head names, gives words to look and
 # to turn knobs, and ends it. A scenario is a script in scenarios/ with this head:
 #   # machine: n100          a text of machines/
 #   # suite: short           or full: runs with the label minipc-full only
 #   # seconds: 300           by then it is ended; a limit ends a hang and measures nothing
+#   # start: cold            only where the boot itself is looked at; else it starts from a saved state
+# Below the line that sources this file: inside, check, soon, shown, is, has, lacks, step, turn, and
+# finish at the end (scenarios/readings shows them all). Run by hand, "scenarios/NAME --keep" leaves the
+# machine as the scenario left it, for tests/minipc/run --keep NAME and tests/minipc/turn NAME.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 for part in machine ssdt wire boot knobs; do
@@ -17,7 +21,14 @@ scenario=$(basename "$0")
 head_line() { sed -n "s/^# $1: *//p" "$0"; }
 limit=$(head_line seconds)
 machine=$(head_line machine)
-folder=$running/$scenario-$$
+keep='' folder=$running/$scenario-$$
+if [[ ${1:-} == --keep ]]; then
+    keep=yes folder=$running/$scenario
+    alive && stop_machine
+fi
+[[ $(head_line start) != cold ]] || cold=yes
+export LODGE_PROGRAM=${LODGE_PROGRAM:-$(newest_lodge)}
+[[ -n $LODGE_PROGRAM ]] || exit 1
 failures=0
 
 step() { printf '== %3d s  %s\n' $SECONDS "$*"; }
@@ -83,6 +94,10 @@ finish() {
 end() {
     local status=$?
     ((status == 0 || status == 77)) || report_machine
+    if [[ -n $keep ]] && alive; then
+        say "it goes on: tests/minipc/run --keep $scenario -- COMMAND; tests/minipc/turn $scenario serial | off | …"
+        return
+    fi
     stop_machine
     rm -rf "$folder"
 }
@@ -90,7 +105,7 @@ trap end EXIT
 trap 'exit 1' INT TERM HUP
 
 rm -rf "$folder"
-start_machine "$minipc/machines/$machine" "$limit" "${LODGE_PROGRAM:-$(newest_lodge)}"
+start_machine "$minipc/machines/$machine" "$([[ -n $keep ]] && echo 0 || echo "$limit")" "$LODGE_PROGRAM"
 status=$?
 # Where everything must run, nothing is left out for want of a program or of memory.
 if ((status == 77)); then
@@ -98,4 +113,4 @@ if ((status == 77)); then
     exit 77
 fi
 ((status == 0)) || exit 1
-step "$machine is up"
+step "$machine is up ($how, $((boot_ms / 1000)) s)"

@@ -1,13 +1,14 @@
 #!/bin/sh
-# Runs once in the new root, when the image is made.
+# Runs once in the new root (a folder: $1), when the image is made.
 set -e
+cd "$1"
 
-echo minipc >/etc/hostname
-printf '127.0.0.1 localhost\n127.0.1.1 minipc\n' >/etc/hosts
-printf '/dev/vda / ext4 rw,noatime 0 0\n' >/etc/fstab
-mkdir -p /host
+echo minipc >etc/hostname
+printf '127.0.0.1 localhost\n127.0.1.1 minipc\n' >etc/hosts
+printf '/dev/vda / ext4 rw,noatime 0 0\n' >etc/fstab
+mkdir -p host
 # No secret is kept here; scenarios that want a password set one.
-passwd -d root >/dev/null
+sed -i "s/^root:[^:]*:/root::/" etc/shadow
 
 # Boot is emulated and a unit costs a third of a second: only what someone at a mini PC would miss.
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
@@ -19,12 +20,17 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
     systemd-random-seed.service systemd-machine-id-commit.service keyboard-setup.service \
     console-setup.service ldconfig.service systemd-firstboot.service nftables.service \
     smartmontools.service dnsmasq.service; do
-    ln -sf /dev/null "/etc/systemd/system/$unit"
+    ln -sf /dev/null "etc/systemd/system/$unit"
 done
-systemctl set-default multi-user.target
-systemctl enable minipc-agent.service serial-getty@ttyS0.service
-: >/etc/machine-id
-systemd-machine-id-setup
-printf 'root:100000:65536\n' >/etc/subuid
-printf 'root:100000:65536\n' >/etc/subgid
-chmod 755 /usr/local/sbin/*
+# As "systemctl enable" does it.
+enable() {
+    mkdir -p "etc/systemd/system/$2.wants"
+    ln -sf "$3" "etc/systemd/system/$2.wants/$1"
+}
+ln -sf /lib/systemd/system/multi-user.target etc/systemd/system/default.target
+enable minipc-agent.service sysinit.target /etc/systemd/system/minipc-agent.service
+enable serial-getty@ttyS0.service getty.target /lib/systemd/system/serial-getty@.service
+tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
+printf 'root:100000:65536\n' >etc/subuid
+printf 'root:100000:65536\n' >etc/subgid
+chmod 755 usr/local/sbin/*

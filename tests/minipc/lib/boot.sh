@@ -2,6 +2,10 @@
 # shellcheck disable=SC2034,SC2054,SC2120
 # Sourced by tests/minipc/run and the scenarios' frame: starts a machine and ends it.
 
+# shellcheck source=/dev/null
+. "$minipc/lib/saved.sh"
+cold=${LODGE_MINIPC_COLD:-} image=''
+
 # missing: what this host lacks to run the machine that was read, in words; nothing when it can.
 missing() {
     local tool words=() free
@@ -27,35 +31,75 @@ links_library() {
     echo "$file"
 }
 
-# start_machine FILE SECONDS [PROGRAM]: boots a fresh copy in $folder and waits until a command can be
-# run in it, PROGRAM being its "lodge". After so many seconds it is ended, whatever happens here.
+# start_machine FILE SECONDS [PROGRAM]: starts a fresh copy in $folder, from its saved state unless
+# $cold says otherwise, and waits until a command can be run in it, PROGRAM being its "lodge". After so
+# many seconds it is ended, whatever happens here.
 start_machine() {
-    local file=$1 limit=$2 program=${3:-} image lacks began
+    local file=$1 limit=$2 program=${3:-} began lacks state=
     began=$(date +%s%N)
-    mkdir -p "$folder"/host/{bin,job}
-    mkfifo "$folder"/{agent,qmp,qtest}.{in,out}
-    # QEMU's user inside looks at it too.
-    chmod 755 "$folder" "$folder"/host "$folder"/host/*
     read_machine "$file"
     lacks=$(missing)
     [[ -z $lacks ]] || { say "$machine cannot run here, it lacks: $lacks"; return 77; }
-    image=$("$minipc/build") || return 125
-    make_ssdt "$folder"
+    image=$("$minipc/build" ${kernel:+--kernel "$kernel"}) || return 125
+    make_folder
     if [[ -n $program ]]; then
         cp "$program" "$folder/host/bin/lodge"
         cp "$(dirname "$program")/lodge-lxc" "$folder/host/bin/"
     fi
+    if [[ -z ${cold:-} && -z $unsaved ]]; then
+        state=$(saved_state "$file") || { say "it boots instead"; state=; }
+    fi
+    how=${state:+from its saved state}
+    how=${how:-cold}
+    if [[ -n $state ]]; then
+        launch "$limit" load "$state" || return 125
+        load_state "$state" && go_on && late_are_there "$limit" || { report_machine >&2; return 125; }
+    else
+        launch "$limit" boot || return 125
+        wait_until_booted "$limit" || return 125
+    fi
+    boot_ms=$((($(date +%s%N) - began) / 1000000))
+}
+
+# make_folder: $folder, with all that the machine that was read wants in it.
+make_folder() {
+    local disk
+    mkdir -p "$folder"/host/{bin,job}
+    mkfifo "$folder"/{agent,qmp,qtest}.{in,out} "$folder/links"
+    # QEMU's user inside looks at it too.
+    chmod 755 "$folder" "$folder"/host "$folder"/host/*
+    for disk in "${blank_disks[@]}"; do truncate -s "${disk#* }" "$folder/${disk%% *}.img"; done
+    make_ssdt "$folder"
     [[ ${#chips[@]} == 0 ]] || printf '%s\n' "${chips[@]}" >"$folder/host/chips"
     cp "$image/vmlinuz" "$image/nested-initrd" "$folder/host/"
+}
+
+# qemu_command boot|save|load [STATE]: sets $command.
+qemu_command() {
+    local device ram=() root="file=$image/root.img,format=raw,snapshot=on" now=()
+    case $1 in
+        boot) for device in "${late[@]}"; do now+=(-device "$device"); done ;;
+        save)
+            ram=(-object "memory-backend-file,id=ram,size=${memory}M,mem-path=$2/ram,share=on")
+            root="file=$2/root.qcow2,format=qcow2"
+            ;;
+        load)
+            # Memory is the file's, and what is written to it stays with this machine.
+            ram=(-object "memory-backend-file,id=ram,size=${memory}M,mem-path=$2/ram,share=off"
+                -incoming defer -S)
+            root="file=$2/root.qcow2,format=qcow2,snapshot=on"
+            ;;
+    esac
+    [[ ${#ram[@]} == 0 ]] || ram+=(-machine "memory-backend=ram")
     # no_timer_check: where processors are scarce, no tick may come in the time that a kernel waits for
-    # the first. What comes first of the devices is the plumbing, which no real machine has: the root disk, the host's folder,
-    # the agent's port. Debian's kernel is entered without firmware's boot menu.
-    local command=(qemu-system-x86_64 -name "$machine" -accel tcg,thread=multi,tb-size=512
+    # the first. What comes first of the devices is the plumbing, which no real machine has: the root
+    # disk, the host's folder, the agent's port. Debian's kernel is entered without a boot menu.
+    command=(qemu-system-x86_64 -name "$machine" -accel tcg,thread=multi,tb-size=512
         -cpu "max,la57=off,+invtsc,x-force-features=on,family=23,model=113,stepping=0,model-id=Lodge mini PC"
-        -smp "$cpus" -m "$memory" -nodefaults -display none -vga none -rtc base=utc
+        -smp "$cpus" -m "$memory" "${ram[@]}" -nodefaults -display none -vga none -rtc base=utc
         -kernel "$image/vmlinuz" -initrd "$image/initrd"
         -append "console=tty0 console=ttyS0 quiet loglevel=4 mitigations=off nowatchdog nokaslr no_timer_check random.trust_cpu=1 tsc=reliable ${kernel_words[*]} ${MINIPC_KERNEL_WORDS:-}"
-        -drive "file=$image/root.img,if=none,id=root,format=raw,snapshot=on,cache=unsafe"
+        -drive "$root,if=none,id=root,cache=unsafe"
         -device virtio-blk-pci,drive=root,addr=10.0,serial=root
         -fsdev "local,id=host,path=$folder/host,security_model=none,multidevs=remap"
         -device virtio-9p-pci,fsdev=host,mount_tag=host,addr=15.0
@@ -70,22 +114,34 @@ start_machine() {
         -qtest "pipe:$folder/qtest" -qtest-log none
         # A device that comes or goes is told of by its port, as on a real machine, not by firmware.
         -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
-        "${qemu_words[@]}")
-    [[ -z $aspm ]] || command=(env "LD_PRELOAD=$(links_library)" "${command[@]}")
+        "${qemu_words[@]}" "${now[@]}")
+    [[ -z $links ]] ||
+        command=(env "LD_PRELOAD=$(links_library)" "LODGE_LINKS=$folder/links" "LODGE_K10TEMP=$k10temp" "${command[@]}")
+}
+
+# launch SECONDS boot|save|load [STATE]: starts QEMU.
+launch() {
+    local command file limit=$1
+    shift
+    qemu_command "$@"
     printf '%q ' "${command[@]}" >"$folder/command"
     # A copy of the root disk's changes goes where there is room.
     local with=()
     ((limit == 0)) || with=(setpriv --pdeathsig TERM timeout --foreground --kill-after=5 "$limit"
         setpriv --pdeathsig KILL)
-    TMPDIR=$folder setsid "${with[@]}" "${command[@]}" </dev/null >"$folder/qemu.log" 2>&1 &
+    (
+        # A machine that is kept holds no lock of its caller's.
+        for file in /proc/self/fd/*; do
+            (("${file##*/}" < 3)) || eval "exec ${file##*/}>&-"
+        done
+        TMPDIR=$folder exec setsid "${with[@]}" "${command[@]}" </dev/null >"$folder/qemu.log" 2>&1
+    ) &
     local starter=$!
     until [[ -s $folder/pid ]]; do
-        kill -0 $starter 2>/dev/null || { cat "$folder/qemu.log" >&2; say "QEMU did not start"; return 125; }
+        kill -0 $starter 2>/dev/null || { cat "$folder/qemu.log" >&2; say "QEMU did not start"; return 1; }
         sleep 0.05
     done
     qmp qmp_capabilities >/dev/null
-    wait_until_booted "$limit" || return 125
-    boot_ms=$((($(date +%s%N) - began) / 1000000))
 }
 
 # wait_until_booted SECONDS: until commands can be run and the drivers of what was found are there.

@@ -9,6 +9,11 @@ reading() { [[ $(qtest "$(printf 'writel 0x%x 0x%x' $((readings + $1)) "$2")") ]
 
 turn_temperature() {
     local index
+    if [[ $1 == k10temp ]]; then
+        # Register 64h of 00:18.0; eighths of a degree from bit 21 on.
+        qtest "writel $((ecam + (0x18 << 15) + 0x64)) $(($(awk -v c="$2" 'BEGIN {printf "%d", c * 8}') << 21))" >/dev/null
+        return
+    fi
     index=$(grep -nx "$1" "$folder/zones" | cut -d: -f1) ||
         die "it has no zone '$1'; it has: $(paste -sd ' ' "$folder/zones")"
     reading $(((index - 1) * 4)) "$(kelvin "$2")"
@@ -89,7 +94,9 @@ turn_plug() {
             ;;
     esac
     [[ $driver != usb-* ]] || more+=',"bus":"usb.0"'
-    qmp device_add "{\"driver\":\"$driver\",\"id\":\"$name\"$more}" >/dev/null
+    qmp stop >/dev/null
+    plug_device "{\"driver\":\"$driver\",\"id\":\"$name\"$more}"
+    qmp cont >/dev/null
 }
 
 turn_slow() {

@@ -3,9 +3,12 @@
 # Sourced by tests/minipc/run: a machine's text becomes QEMU's words. Each word of a machine is a
 # function part_WORD here.
 
-cpus=2 memory=2048 iommu=none aspm='' ports=0 drives=0 disks=0
+cpus=2 memory=2048 iommu=none links='' k10temp='' ports=0 drives=0 disks=0
 qemu_words=() kernel_words=() nics=() chips=()
-frequencies=() zones=() fan='' power=''
+frequencies=() zones=() fan='' power='' epp='' kernel=''
+# What a saved state cannot hold: devices that are plugged in after it was loaded ("DRIVER,id=…"), and
+# why there can be none at all.
+late=() blank_disks=() unsaved=''
 # The words of AML are made of these by lib/ssdt.sh. All of them are the firmware's numbers.
 
 # A PCI Express slot of its own, below a root port: an IOMMU group that nobody else is in. Sets $slot
@@ -18,7 +21,7 @@ root_port() {
 }
 # A fresh, empty disk file behind the drive of that id.
 drive() {
-    truncate -s "$2" "$folder/$1.img"
+    blank_disks+=("$1 $2")
     qemu_words+=(-drive "file=$folder/$1.img,if=none,id=drive-$1,format=raw,cache=unsafe,discard=unmap")
 }
 card() {
@@ -32,13 +35,24 @@ card() {
 part_cpus() { cpus=$1; }
 part_memory() { memory=$1; }
 part_iommu() { iommu=$1; }
-part_aspm() { aspm=yes; }
+part_aspm() { links=yes; }
 part_frequencies() { frequencies=("$@"); }
+# Debian's own kernel of that version instead of its default one.
+part_kernel() { kernel=$1; }
+# amd_pstate with an energy preference, which kernels from 6.3 on have.
+part_epp() { epp=yes kernel_words+=(amd_pstate=active); }
 # zone NAME CELSIUS [passive C] [hot C] [critical C]
 part_zone() { zones+=("$*"); }
 part_fan() { fan=yes; }
 part_power-meter() { power=$1; }
 part_sensors() { chips+=("$@"); }
+# k10temp C: the processor's own sensor, read by the kernel's driver for AMD's family 17h. It finds a
+# root and two functions of the data fabric in slot 18; see tools/pcie_links.cc.
+part_k10temp() {
+    qemu_words+=(-device pci-testdev,id=amd-1480,addr=18.0,multifunction=on
+        -device pci-testdev,id=amd-1443,addr=18.3 -device pci-testdev,id=amd-1444,addr=18.4)
+    links=yes k10temp=$1
+}
 part_vga() { qemu_words+=(-device VGA,id=igpu,bus=pcie.0,addr=02.0,romfile=); }
 part_gpu() {
     root_port "$1"
@@ -62,14 +76,15 @@ part_shared-nics() {
 part_nvme() {
     drive "$1" "$2"
     root_port "$1"
-    # Virtual functions need a subsystem and queues to share out.
-    local more=
-    if [[ -n ${3:-} ]]; then
-        qemu_words+=(-device "nvme-subsys,id=$1-subsystem,nqn=$1")
-        more=,subsys=$1-subsystem,sriov_max_vfs=$3,sriov_vq_flexible=$((2 * $3)),sriov_vi_flexible=$3,max_ioqpairs=$((2 * $3 + 4))
+    if [[ -z ${3:-} ]]; then
+        late+=("nvme,id=$1,bus=$slot,serial=$1,drive=drive-$1")
+        return
     fi
-    qemu_words+=(-device "nvme,id=$1,bus=$slot,serial=$1$more"
-        -device "nvme-ns,drive=drive-$1,bus=$1,nsid=1${3:+,shared=on}")
+    # Virtual functions need a subsystem and queues to share out.
+    unsaved="an NVMe disk with virtual functions cannot be plugged in later"
+    qemu_words+=(-device "nvme-subsys,id=$1-subsystem,nqn=$1"
+        -device "nvme,id=$1,bus=$slot,serial=$1,subsys=$1-subsystem,sriov_max_vfs=$3,sriov_vq_flexible=$((2 * $3)),sriov_vi_flexible=$3,max_ioqpairs=$((2 * $3 + 4))"
+        -device "nvme-ns,drive=drive-$1,bus=$1,nsid=1,shared=on")
 }
 part_sata() {
     drive "$1" "$2"
@@ -115,6 +130,7 @@ read_machine() {
             kernel_words+=(intel_iommu=on)
             ;;
         amd)
+            unsaved="QEMU's amd-iommu cannot be saved"
             qemu_words=(-machine q35 -device amd-iommu "${qemu_words[@]}")
             kernel_words+=(amd_iommu=on)
             ;;

@@ -26,17 +26,73 @@ Name (MCST, Package () { 3,
   Package (4) {ResourceTemplate () {Register (FFixedHW, 0, 0, 0)}, 1, 600, 200} })
 AML
     for ((i = 0; i < cpus; i++)); do
-        local register="ResourceTemplate () {Register (SystemIO, 8, 0, ${dma_pages[i]})}"
         printf 'Scope (\\_SB.CPUS.C%03X) {\n' $i
+        if [[ -n $epp ]]; then performance_control $i; else performance_states $i; fi
         cat <<AML
-  Name (_PCT, Package () {$register, $register})
-  Method (_PSS) {Return (MPSS)}
-  Method (_PPC) {Return (0)}
   Method (_CST) {Return (MCST)}
   Name (_PSD, Package () {Package (5) {5, 0, $i, 0xFC, 1}})
 }
 AML
     done
+}
+
+performance_states() {
+    local register="ResourceTemplate () {Register (SystemIO, 8, 0, ${dma_pages[$1]})}"
+    cat <<AML
+  Name (_PCT, Package () {$register, $register})
+  Method (_PSS) {Return (MPSS)}
+  Method (_PPC) {Return (0)}
+AML
+}
+
+# Collaborative processor performance control (8.4.6): performance levels as a processor of 3.6 GHz has
+# them, and an energy preference. Its registers stand in a shared page, see pcct_text.
+performance_control() {
+    local none='ResourceTemplate () {Register (SystemMemory, 0, 0, 0, 0)}' registers=() i
+    for ((i = 0; i < 6; i++)); do
+        registers+=("$(printf 'ResourceTemplate () {Register (PCC, 32, 0, 0x%X, 0)}' $(($1 * 32 + i * 4)))")
+    done
+    counter() { printf 'ResourceTemplate () {Register (SystemMemory, 64, 0, 0x%X, 4)}' $((readings + $1)); }
+    cat <<AML
+  Name (_CPC, Package (23) {23, 3, 200, 150, 80, 30, $none, ${registers[0]}, ${registers[1]}, ${registers[2]},
+    $none, $none, $none, $(counter 0x90), $(counter 0x98), $none, ${registers[3]}, ${registers[4]}, $none,
+    ${registers[5]}, 150, ${frequencies[-1]}, ${frequencies[0]}})
+AML
+}
+
+# The shared page's doorbell (14.1) is its own status word, and what is written there is "command
+# complete": a mailbox that needs nobody to empty it.
+pcct_text() {
+    cat <<TABLE
+Signature : "PCCT"
+Table Length : 00000000
+Revision : 01
+Checksum : 00
+Oem ID : "LODGE"
+Oem Table ID : "MINIPC"
+Oem Revision : 00000001
+Asl Compiler ID : "INTL"
+Asl Compiler Revision : 00000001
+Flags (decoded below) : 00000000
+Platform : 0
+Reserved : 0000000000000000
+Subtable Type : 00
+Length : 3E
+Reserved : 000000000000
+Base Address : $(printf %016X $((readings + 0x1000)))
+Address Length : 0000000000001000
+Doorbell Register : [Generic Address Structure]
+Space ID : 00
+Bit Width : 10
+Bit Offset : 00
+Encoded Access Width : 02
+Address : $(printf %016X $((readings + 0x1006)))
+Preserve Mask : 0000000000000000
+Write Mask : 0000000000000001
+Command Latency : 00000001
+Maximum Access Rate : 00000064
+Minimum Turnaround Time : 0000
+TABLE
 }
 
 thermal_zone() {
@@ -114,16 +170,23 @@ ssdt_text() {
     printf '}\n}\n'
 }
 
-# make_ssdt FOLDER: ssdt.aml there; its QEMU and kernel words are appended to the lists.
+# make_ssdt FOLDER: ssdt.aml there, and pcct.aml; their QEMU and kernel words are appended to the lists.
 make_ssdt() {
+    local table tables=(ssdt)
     ((${#frequencies[@]} + ${#zones[@]})) || return 0
     ((cpus <= ${#dma_pages[@]})) || die "$machine: at most ${#dma_pages[@]} cpus can have frequencies"
     ssdt_text >"$1/ssdt.dsl"
-    iasl -p "$1/ssdt" "$1/ssdt.dsl" >"$1/ssdt.log" 2>&1 || {
-        grep -A 3 Error "$1/ssdt.log" >&2
-        die "the ACPI table of $machine does not compile: $1/ssdt.log"
-    }
-    qemu_words+=(-acpitable "file=$1/ssdt.aml")
+    if [[ -n $epp ]]; then
+        pcct_text >"$1/pcct.dsl"
+        tables+=(pcct)
+    fi
+    for table in "${tables[@]}"; do
+        iasl -p "$1/$table" "$1/$table.dsl" >"$1/$table.log" 2>&1 || {
+            grep -A 3 Error "$1/$table.log" >&2
+            die "the ACPI table of $machine does not compile: $1/$table.log"
+        }
+        qemu_words+=(-acpitable "file=$1/$table.aml")
+    done
     kernel_words+=("$(printf 'memmap=%s$0x%x' $readings_size $readings)")
     printf '%s\n' "${zones[@]%% *}" >"$1/zones"
 }

@@ -40,6 +40,20 @@ hmp() {
 # qtest WORDS: a bus access as if the machine's own processor made it.
 qtest() { answer qtest '^(OK|FAIL|ERR)' "$*" | sed -n 's/^OK *//p'; }
 
+# plug_device JSON: with links as the firmware's own devices have them, before a kernel looks. Call it
+# while the machine stands still.
+plug_device() {
+    local before
+    before=$(grep -c 'looked again' "$folder/qemu.log" || true)
+    qmp device_add "$1" >/dev/null
+    grep -q LODGE_LINKS "$folder/command" || return 0
+    echo 1<>"$folder/links"
+    until (($(grep -c 'looked again' "$folder/qemu.log" || true) > before)); do
+        alive || return 1
+        sleep 0.02
+    done
+}
+
 # run_inside SECONDS COMMAND: runs it in the machine's shell; its output, errors and exit status are ours.
 # 124: it took longer; 125: the machine ended meanwhile.
 run_inside() {
