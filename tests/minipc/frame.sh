@@ -79,7 +79,8 @@ booted() { wait_until_booted "$limit" || { bad "the machine did not come back"; 
 # install_package: the .deb that CPack makes of this build is installed inside, without a network.
 install_package() {
     local build=${LODGE_BUILD:-$top/build/gcc}
-    cpack --config "$build/CPackConfig.cmake" -G DEB -B "$folder/deb" >"$folder/deb.log" 2>&1 ||
+    cmake --build "$build" --target lodge lodge-lxc lodge_texts >"$folder/deb.log" 2>&1 &&
+        cpack --config "$build/CPackConfig.cmake" -G DEB -B "$folder/deb" >>"$folder/deb.log" 2>&1 ||
         { cat "$folder/deb.log"; bad "CPack made no .deb"; finish; }
     mv "$folder"/deb/lodge_*.deb "$folder/host/lodge.deb"
     chmod a+r "$folder/host/lodge.deb"
