@@ -22,10 +22,14 @@ head_line() { sed -n "s/^# $1: *//p" "$0"; }
 limit=$(head_line seconds)
 machine=$(head_line machine)
 keep='' folder=$running/$scenario-$$
-if [[ ${1:-} == --keep ]]; then
-    keep=yes folder=$running/$scenario
-    alive && stop_machine
-fi
+case ${1:-} in
+    '') ;;
+    --keep)
+        keep=yes folder=$running/$scenario
+        alive && stop_machine
+        ;;
+    *) die_usage "usage: tests/minipc/scenarios/$scenario [--keep]" ;;
+esac
 [[ $(head_line start) != cold ]] || cold=yes
 export LODGE_PROGRAM=${LODGE_PROGRAM:-$(newest_lodge)}
 [[ -n $LODGE_PROGRAM ]] || exit 1
