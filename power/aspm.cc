@@ -146,22 +146,29 @@ std::vector<std::string> to_pin(const Host& host, const std::vector<LinkWish>& w
             const bool wished = std::any_of(wishes.begin(), wishes.end(), [&](const LinkWish& one) {
                 return one.on && one.file == file;
             });
-            // L1 comes with a substate that is wished: the kernel needs it
-            // (aspm_attr_store_common).
-            const bool comes_with =
-                attribute == "l1_aspm" &&
-                std::any_of(wishes.begin(), wishes.end(), [&](const LinkWish& one) {
-                    return one.on && one.address == device.address &&
-                           is_substate(name_of(one.file));
-                });
-            if (!wished && !comes_with) files.push_back(file);
+            if (!wished) files.push_back(file);
         }
     return files;
 }
 
+// A substate needs its link's L1, and a 1 written to the substate takes a driver's own "no L1"
+// away as well (K: aspm_attr_store_common()): L1 is wished with it, so that it is taken back too.
+std::vector<LinkWish> with_their_l1(const Host& host, std::vector<LinkWish> wishes) {
+    const std::vector<LinkWish> asked = wishes;
+    for (const LinkWish& wish : asked) {
+        if (!wish.on || !is_substate(name_of(wish.file))) continue;
+        const std::string l1 = attribute_file(wish.address, "l1_aspm");
+        const bool there = std::any_of(wishes.begin(), wishes.end(),
+                                       [&](const LinkWish& one) { return one.file == l1; });
+        if (!there && kernel::text(host, l1) == "0") wishes.push_back({wish.address, l1, true});
+    }
+    return wishes;
+}
+
 }  // namespace
 
-Plan link_steps(const Host& host, const std::vector<LinkWish>& wishes) {
+Plan link_steps(const Host& host, const std::vector<LinkWish>& asked) {
+    const std::vector<LinkWish> wishes = with_their_l1(host, asked);
     Plan plan;
     const std::string now = kernel::chosen(kernel::text(host, std::string(policy_file)));
     const std::string policy = wanted_policy(now, wishes);

@@ -73,6 +73,23 @@ TEST(Aspm, ASubstateBringsItsL1AndThePolicyThatAllowsIt) {
     EXPECT_EQ(kernel.get(std::string(aspm::policy_file)), "powersupersave");
 }
 
+// Else a driver's own "no L1" would be gone after a trial that was taken back.
+TEST(Aspm, TheL1ThatCameWithASubstateIsTakenBack) {
+    FakeKernel kernel("amd-7840hs");
+    const std::string link = "0000:01:00.0";  // firmware had its L1 on
+    kernel.driver_disables(link, "l1_aspm");
+    ASSERT_EQ(kernel.get(file(link, "l1_aspm")), "0");
+    const Plan plan = write_steps(kernel.host(), wish(kernel, "aspm.l1-2@" + link, "1"));
+    kernel.engine().jobs.run_here(kernel.engine(), plan);
+    ASSERT_EQ(kernel.get(file(link, "l1_aspm")), "1");
+    Plan undo;
+    for (size_t i = plan.steps.size(); i-- > 0;)
+        undo.step("undo", *plan.steps[i].undo);
+    kernel.engine().jobs.run_here(kernel.engine(), undo);
+    EXPECT_EQ(kernel.get(file(link, "l1_aspm")), "0");
+    EXPECT_EQ(kernel.get(file(link, "l1_2_aspm")), "0");
+}
+
 TEST(Aspm, WhatADriverTurnedOffStaysOffElsewhere) {
     FakeKernel kernel("amd-7840hs");
     kernel.driver_disables("0000:02:00.0", "l1_1_aspm");
