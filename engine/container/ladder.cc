@@ -1,12 +1,10 @@
-#include <sys/wait.h>
-
-#include <algorithm>
 #include <csignal>
 
 #include "engine/container/container.h"
 #include "engine/container/life.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/life/held.h"
 #include "engine/text.h"
 #include "engine/vm/life.h"
 
@@ -16,48 +14,8 @@
 namespace lodge {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-struct Held {
-    ProcessId process;
-    Fd pidfd;
-};
-
-std::optional<Held> hold(const Host& host, const std::optional<ProcessId>& process) {
-    if (!process) return std::nullopt;
-    Fd pidfd = open_process(host, *process);
-    if (!pidfd) return std::nullopt;
-    return Held{*process, std::move(pidfd)};
-}
-
-std::string name_of(const Values& on) {
-    return on.text("name", on.text("guest"));
-}
-int id_of(const Values& on) {
-    return static_cast<int>(on.integer("guest"));
-}
-
-// Waits for the end and tells how long it has been; false when the time is over. Throws when the
-// person does not want to wait any longer.
-bool wait_telling(Work& work, const Held& held, seconds limit) {
-    const auto begin = Clock::now();
-    for (;;) {
-        const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - begin);
-        if (passed >= limit) return wait_end(held.pidfd, milliseconds(0));
-        const auto slice = std::min<milliseconds>(milliseconds(500), limit - passed);
-        if (wait_end(held.pidfd, slice)) return true;
-        work.check();
-        work.progress(passed.count() / 1000, limit.count(), "s");
-    }
-}
-
-// The container is gone because Lodge wanted it: nothing to keep as its last words.
-void forget(const Host& host, const Held& held, int id) {
-    ::waitpid(held.process.pid, nullptr, WNOHANG);
-    host.remove(guest_run_folder(host, id) + "/pid");
-}
 
 // What is paused hears nothing, and does not die.
 void let_go_on(Work& work, int id) {
@@ -85,10 +43,7 @@ void end_container(Work& work, const Held& monitor, int id, const std::string& n
     work.say(fmt::format("its monitor (process {}) is killed", monitor.process.pid));
     signal_process(monitor.pidfd, SIGKILL);
     if (wait_telling(work, monitor, seconds(30))) return;
-    fail(Exit::failed,
-         "cannot stop {}: process {} does not end even when killed; the kernel waits for a device "
-         "it uses, such as a disk or a network storage",
-         name, monitor.process.pid);
+    fail_unkillable(monitor, name);
 }
 
 std::string program_of(const Host& host, const ProcessId& process) {
@@ -124,8 +79,8 @@ bool ask(Work& work, const Held& monitor, const Values& on, std::string& why_not
 
 void run_ct_shutdown(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const int id = id_of(on);
-    const std::string name = name_of(on);
+    const int id = guest_on(on);
+    const std::string name = name_on(on);
     const auto monitor = hold(host, ct_process(host, id));
     if (!monitor) {
         work.say(name + " does not run any more");
@@ -154,19 +109,19 @@ void run_ct_shutdown(Work& work, const Values& on) {
 
 void run_ct_stop(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const int id = id_of(on);
+    const int id = guest_on(on);
     const auto monitor = hold(host, ct_process(host, id));
     if (!monitor) return;
-    end_container(work, *monitor, id, name_of(on), seconds(on.integer("timeout", 60)));
+    end_container(work, *monitor, id, name_on(on), seconds(on.integer("timeout", 60)));
     forget(host, *monitor, id);
 }
 
 // The undo of a start: what does not run is content with that.
 void run_ct_kill(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const int id = id_of(on);
+    const int id = guest_on(on);
     if (const auto monitor = hold(host, ct_process(host, id))) {
-        end_container(work, *monitor, id, name_of(on), seconds(3));
+        end_container(work, *monitor, id, name_on(on), seconds(3));
         forget(host, *monitor, id);
     }
     host.remove(guest_run_folder(host, id) + "/pid");
@@ -175,16 +130,16 @@ void run_ct_kill(Work& work, const Values& on) {
 // Also the undo of what a start prepares: one that was refused because the guest runs has nothing
 // to take away.
 void run_ct_clean(Work& work, const Values& on) {
-    if (const auto process = ct_process(work.engine().host, id_of(on)))
+    if (const auto process = ct_process(work.engine().host, guest_on(on)))
         work.say(fmt::format("it runs (process {}): nothing is taken away", process->pid));
     else
-        ct_clean(work.engine().host, id_of(on));
+        ct_clean(work.engine().host, guest_on(on));
 }
 
 void run_ct_freeze(Work& work, const Values& on) {
     // For the time of a copy: one that has ended meanwhile needs nothing.
-    if (on.flag("lenient") && !ct_process(work.engine().host, id_of(on))) return;
-    ct_freeze(work.engine().host, id_of(on), on.flag("frozen"));
+    if (on.flag("lenient") && !ct_process(work.engine().host, guest_on(on))) return;
+    ct_freeze(work.engine().host, guest_on(on), on.flag("frozen"));
 }
 
 }  // namespace lodge

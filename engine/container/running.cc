@@ -8,6 +8,7 @@
 #include "engine/container/container.h"
 #include "engine/container/life.h"
 #include "engine/error.h"
+#include "engine/life/ending.h"
 #include "engine/units.h"
 #include "engine/vm/life.h"
 
@@ -137,14 +138,7 @@ void ct_clean(const Host& host, int id) {
         if (name.ends_with(".helper")) stop_vm_helper(host, id, name.substr(0, name.size() - 7));
     remove_ct_groups(host, id);
     remove_lock(host, id);
-    // Everyone who looks cleans: what another one removes in between is no trouble.
-    std::error_code trouble;
-    for (int round = 0; round < 3; ++round) {
-        std::filesystem::remove_all(folder, trouble);
-        if (trouble != std::errc::no_such_file_or_directory) break;
-    }
-    if (trouble && trouble != std::errc::no_such_file_or_directory)
-        fail_errno(trouble.value(), "cannot remove " + folder);
+    remove_run_folder(host, id);
 }
 
 }  // namespace lodge

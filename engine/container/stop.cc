@@ -3,6 +3,7 @@
 #include "engine/container/net.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/life/ending.h"
 #include "engine/units.h"
 #include "engine/vm/life.h"
 
@@ -11,26 +12,10 @@
 namespace lodge {
 namespace {
 
-void need_running(Engine& engine, const Guest& guest, std::string_view verb) {
-    if (!ct_process(engine.host, guest.id))
-        fail(Exit::refused, "cannot {} {}: it is not running", verb, guest_words(guest));
-}
-
-int64_t allowed_limit(const Values& words, int64_t usual) {
-    const int64_t limit = words.integer("timeout", usual);
-    if (limit < 0 || limit > 86400)
-        fail(Exit::usage, "--timeout: {} is not allowed: 0 to 86400 seconds", limit);
-    return limit;
-}
-
-// How long a container may take to shut down: the word, else the configuration's, else a minute.
 Action shutdown_action(const Guest& guest, const Values& words) {
-    int64_t usual = 60;
-    if (const auto startup = guest.config.properties("startup"); startup && startup->has("down"))
-        usual = startup->integer("down");
     Values on{{"guest", guest.id},
               {"name", guest_words(guest)},
-              {"timeout", allowed_limit(words, usual)}};
+              {"timeout", shutdown_limit(guest, words)}};
     if (const auto raw = guest.config.current.get("lxc.signal.halt")) on.set({"signal", *raw});
     if (guest.config.current.has("entrypoint")) on.set({"program", true});
     if (words.flag("force")) on.set({"force", true});
@@ -47,13 +32,6 @@ void plan_after_end(Engine& engine, const Guest& guest, Plan& plan) {
     plan.no_way_back_from(steps);
 }
 
-Plan plan_for(const Guest& guest, std::string_view verb) {
-    Plan plan;
-    plan.title = fmt::format("{} {}", verb, guest_words(guest));
-    plan.guests.push_back(guest.id);
-    return plan;
-}
-
 Action freeze_action(int id, bool frozen) {
     return {"ct-freeze", {{"guest", id}, {"frozen", frozen}}};
 }
@@ -63,7 +41,7 @@ Action freeze_action(int id, bool frozen) {
 Plan CtKind::shutdown(Engine& engine, const Guest& guest, const Values& words) const {
     need_running(engine, guest, "shut down");
     if (!words.flag("force")) refuse_if_held(guest, "shut down");
-    Plan plan = plan_for(guest, "shut down");
+    Plan plan = plan_for_guest(guest, "shut down");
     plan_hook(engine, guest, plan, "pre-stop", false);
     plan.step("ask its first process to end, and wait", shutdown_action(guest, words));
     plan_after_end(engine, guest, plan);
@@ -73,12 +51,12 @@ Plan CtKind::shutdown(Engine& engine, const Guest& guest, const Values& words) c
 
 Plan CtKind::stop(Engine& engine, const Guest& guest, const Values& words) const {
     need_running(engine, guest, "stop");
-    Plan plan = plan_for(guest, "stop");
+    Plan plan = plan_for_guest(guest, "stop");
     if (!words.flag("force")) plan_hook(engine, guest, plan, "pre-stop", false);
-    plan.step("kill all of its processes", {"ct-stop",
-                                            {{"guest", guest.id},
-                                             {"name", guest_words(guest)},
-                                             {"timeout", allowed_limit(words, 60)}}});
+    plan.step(
+        "kill all of its processes",
+        {"ct-stop",
+         {{"guest", guest.id}, {"name", guest_words(guest)}, {"timeout", limit_of(words, 60)}}});
     plan_after_end(engine, guest, plan);
     plan.afterwards = guest_words(guest) + " is stopped";
     return plan;
@@ -87,7 +65,7 @@ Plan CtKind::stop(Engine& engine, const Guest& guest, const Values& words) const
 Plan CtKind::reboot(Engine& engine, const Guest& guest, const Values& words) const {
     need_running(engine, guest, "reboot");
     refuse_if_held(guest, "reboot");
-    Plan plan = plan_for(guest, "reboot");
+    Plan plan = plan_for_guest(guest, "reboot");
     plan_hook(engine, guest, plan, "pre-stop", false);
     plan.step("ask its first process to end, and wait", shutdown_action(guest, words));
     plan_after_end(engine, guest, plan);
@@ -99,7 +77,7 @@ Plan CtKind::reboot(Engine& engine, const Guest& guest, const Values& words) con
 Plan CtKind::reset(Engine& engine, const Guest& guest, const Values&) const {
     need_running(engine, guest, "reset");
     refuse_if_held(guest, "reset");
-    Plan plan = plan_for(guest, "reset");
+    Plan plan = plan_for_guest(guest, "reset");
     plan.append(stop(engine, guest, {{"force", true}}));
     plan.append(ct_start_steps(engine, guest));
     plan.afterwards = guest_words(guest) + " was reset";
@@ -116,7 +94,7 @@ Plan CtKind::suspend(Engine& engine, const Guest& guest, const Values& words) co
              guest_words(guest), guest.id);
     if (ct_is_frozen(engine.host, guest.id))
         fail(Exit::refused, "cannot suspend {}: it is paused already", guest_words(guest));
-    Plan plan = plan_for(guest, "suspend");
+    Plan plan = plan_for_guest(guest, "suspend");
     plan.step("pause its processes", freeze_action(guest.id, true), freeze_action(guest.id, false));
     plan.afterwards = guest_words(guest) + " is paused; lodge resume lets it go on";
     return plan;
@@ -128,7 +106,7 @@ Plan CtKind::resume(Engine& engine, const Guest& guest, const Values&) const {
              guest_words(guest));
     if (!ct_is_frozen(engine.host, guest.id))
         fail(Exit::refused, "cannot resume {}: it is not paused", guest_words(guest));
-    Plan plan = plan_for(guest, "resume");
+    Plan plan = plan_for_guest(guest, "resume");
     plan.step("let its processes go on", freeze_action(guest.id, false),
               freeze_action(guest.id, true));
     plan.afterwards = guest_words(guest) + " goes on";

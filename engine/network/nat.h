@@ -68,6 +68,11 @@ void plan_nat_leave(Engine& engine, int guest, Plan& plan);
 // The same for one network, whether the guest is in it or not.
 void plan_nat_leave_one(Engine& engine, const std::string& name, int guest, Plan& plan);
 
+// The same at once, for a guest that was seen to have ended by itself: whoever looks tidies up.
+// False when the kernel has not taken its card away yet: the next look will do. Throws Error,
+// Exit::busy when someone else is at work on the networks.
+bool nat_forget(Engine& engine, int guest);
+
 // NatLook is what is seen of a network of Lodge's own.
 struct NatLook {
     NatNetwork network;

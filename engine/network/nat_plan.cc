@@ -19,10 +19,10 @@ namespace {
 constexpr std::string_view forward_path = "/proc/sys/net/ipv4/ip_forward";
 constexpr auto patience = std::chrono::seconds(30);
 
-FileLock locked(const Host& host) {
+FileLock locked(const Host& host, std::chrono::milliseconds wait = patience) {
     host.make_folder(host.run_folder() + "/network");
     return {host.run_folder() + "/network/lock",
-            "the networks are being changed by another Lodge: try again", patience};
+            "the networks are being changed by another Lodge: try again", wait};
 }
 
 NatNetwork network_of(const Host& host, const Values& on) {
@@ -167,8 +167,7 @@ bool is_coming(Engine& engine, int guest) {
     return job && job->state == JobState::running;
 }
 
-void take_away(Work& work, const NatNetwork& network) {
-    const Host& host = work.engine().host;
+void take_away(const Host& host, const NatNetwork& network) {
     nat::stop_dnsmasq(host, network.name);
     if (network.range.prefix == 24) remove_address("lo", network.gateway() + "/32");
     if (!is_foreign_link(host, network.name)) remove_link(network.name);
@@ -185,26 +184,32 @@ void take_away(Work& work, const NatNetwork& network) {
         fail_errno(trouble.value(), "cannot remove " + nat::run_folder(host, network.name));
 }
 
-void leave(Work& work, const Values& on) {
-    const Host& host = work.engine().host;
-    const std::string& name = on.text("name");
-    const int guest = static_cast<int>(on.integer("guest"));
+// The networks' lock is held.
+void leave_one(Engine& engine, const std::string& name, int guest) {
+    const Host& host = engine.host;
     const std::string folder = nat::run_folder(host, name);
-    if (!host.exists(folder)) return;
-    await_ports_gone(work, name, guest);
-    const FileLock lock = locked(host);
     host.remove(fmt::format("{}/users/{}", folder, guest));
     auto there = nat::guests_there(host, name);
     for (const int user : nat::users(host, name)) {
         if (std::find(there.begin(), there.end(), user) != there.end()) continue;
-        if (is_coming(work.engine(), user))
+        if (is_coming(engine, user))
             there.push_back(user);
         else
             host.remove(fmt::format("{}/users/{}", folder, user));
     }
     if (!there.empty()) return;
     const NatNetwork network = parse_nat(name, host.read(nat::state_path(host, name)).value_or(""));
-    take_away(work, network);
+    take_away(host, network);
+}
+
+void leave(Work& work, const Values& on) {
+    const Host& host = work.engine().host;
+    const std::string& name = on.text("name");
+    const int guest = static_cast<int>(on.integer("guest"));
+    if (!host.exists(nat::run_folder(host, name))) return;
+    await_ports_gone(work, name, guest);
+    const FileLock lock = locked(host);
+    leave_one(work.engine(), name, guest);
 }
 
 std::string leave_shell(const Values& on) {
@@ -292,6 +297,18 @@ void plan_nat_leave(Engine& engine, int guest, Plan& plan) {
     for (const std::string& name : host.list(host.run_folder() + "/network"))
         if (host.exists(fmt::format("{}/users/{}", nat::run_folder(host, name), guest)))
             plan_nat_leave_one(engine, name, guest, plan);
+}
+
+bool nat_forget(Engine& engine, int guest) {
+    const Host& host = engine.host;
+    for (const std::string& name : host.list(host.run_folder() + "/network")) {
+        if (!host.exists(fmt::format("{}/users/{}", nat::run_folder(host, name), guest))) continue;
+        const auto there = nat::guests_there(host, name);
+        if (std::find(there.begin(), there.end(), guest) != there.end()) return false;
+        const FileLock lock = locked(host, std::chrono::milliseconds(0));
+        leave_one(engine, name, guest);
+    }
+    return true;
 }
 
 std::span<const ActionKind> nat_actions() {

@@ -3,6 +3,7 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/life/ending.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/vm.h"
@@ -78,26 +79,7 @@ void warn_of_others(Engine& engine, const Guest& guest, Plan& plan) {
 
 // words: keep-disks 1: the volumes stay; force 1: stops it first when it runs.
 Plan VmKind::destroy(Engine& engine, const Guest& guest, const Values& words) const {
-    const auto lock = guest.config.current.get("lock");
-    // Half a creation is a leftover that may go, unless its job is still at work on it.
-    if (lock == "create") {
-        const auto job = engine.jobs.of_guest(guest.id);
-        if (job && job->state == JobState::running)
-            fail(Exit::busy, "cannot destroy {}: job {} is at work on it", guest_words(guest),
-                 job->number);
-        if (guest.config.flag("protection")) refuse_if_held(guest, "destroy", true);
-    } else {
-        refuse_if_held(guest, "destroy", true);
-    }
-    Plan plan;
-    plan.title = "destroy " + guest_words(guest);
-    plan.guests = {guest.id};
-    if (vm_process(engine.host, guest.id)) {
-        if (!words.flag("force"))
-            fail(Exit::refused, "cannot destroy {}: it is running; lodge stop {}, or --force",
-                 guest_words(guest), guest.id);
-        plan.append(stop(engine, guest, {}));
-    }
+    Plan plan = plan_destroy(engine, guest, words);
     // Half a guest is no use to anyone: what was begun is done to its end.
     const size_t steps = plan.steps.size();
     if (words.flag("keep-disks"))
@@ -106,12 +88,8 @@ Plan VmKind::destroy(Engine& engine, const Guest& guest, const Values& words) co
         delete_volumes(engine, guest, plan);
     warn_of_others(engine, guest, plan);
     const std::string run = guest_run_folder(engine.host, guest.id);
-    const std::string log = guest_log_folder(engine.host, guest.id);
     if (engine.host.exists(run)) plan.step("remove its sockets", {"remove-tree", {{"path", run}}});
-    if (engine.host.exists(log)) plan.step("remove its logs", {"remove-tree", {{"path", log}}});
-    // Last, so that what broke off can be done again.
-    plan.step("remove its configuration",
-              {"config-remove", {{"folder", folder()}, {"guest", guest.id}}});
+    plan_destroyed(engine, guest, plan);
     plan.no_way_back_from(steps);
     return plan;
 }

@@ -1,12 +1,10 @@
-#include <sys/wait.h>
-
-#include <algorithm>
 #include <csignal>
 #include <functional>
 #include <nlohmann/json.hpp>
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/life/held.h"
 #include "engine/units.h"
 #include "engine/vm/agent.h"
 #include "engine/vm/life.h"
@@ -23,58 +21,8 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// The guest's process, held so that it cannot become another one.
-struct Held {
-    ProcessId process;
-    Fd pidfd;
-};
-
 std::optional<Held> hold_process(const Host& host, int id) {
-    const auto process = vm_process(host, id);
-    if (!process) return std::nullopt;
-    Fd pidfd = open_process(host, *process);
-    if (!pidfd) return std::nullopt;
-    return Held{*process, std::move(pidfd)};
-}
-
-std::string name_of(const Values& on) {
-    return on.text("name", on.text("guest"));
-}
-int id_of(const Values& on) {
-    return static_cast<int>(on.integer("guest"));
-}
-
-// Waits for the end and tells how long it has been; false when the time is over. Throws when the
-// person does not want to wait any longer. `again` is done every ten seconds, and in a shorter wait
-// more often.
-bool wait_telling(Work& work, const Held& held, seconds limit,
-                  const std::function<void()>& again = {}) {
-    const auto between = std::clamp<milliseconds>(limit / 6, milliseconds(500), seconds(10));
-    const auto begin = Clock::now();
-    milliseconds next = between;
-    for (;;) {
-        const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - begin);
-        if (passed >= limit) return wait_end(held.pidfd, milliseconds(0));
-        const auto slice = std::min<milliseconds>(milliseconds(500), limit - passed);
-        if (wait_end(held.pidfd, slice)) return true;
-        work.check();
-        work.progress(passed.count() / 1000, limit.count(), "s");
-        if (again && passed >= next) {
-            again();
-            next += between;
-        }
-    }
-}
-
-// A child of ours (a start that is taken back) would stay as a zombie.
-void reap(const Held& held) {
-    ::waitpid(held.process.pid, nullptr, WNOHANG);
-}
-
-// The guest is gone because Lodge wanted it: nothing to keep as its last words.
-void forget(const Host& host, const Held& held, int id) {
-    reap(held);
-    host.remove(guest_run_folder(host, id) + "/pid");
+    return hold(host, vm_process(host, id));
 }
 
 // A paused guest hears neither its power button nor its agent.
@@ -143,18 +91,15 @@ void end_process(Work& work, const Held& held, int id, const std::string& name,
     work.say(fmt::format("QEMU (process {}) is killed", held.process.pid));
     if (!signal_process(held.pidfd, SIGKILL)) return;
     if (wait_telling(work, held, seconds(30))) return;
-    fail(Exit::failed,
-         "cannot stop {}: process {} does not end even when killed; the kernel waits for a device "
-         "it uses, such as a disk or a network storage",
-         name, held.process.pid);
+    fail_unkillable(held, name);
 }
 
 }  // namespace
 
 void run_vm_shutdown(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const int id = id_of(on);
-    const std::string name = name_of(on);
+    const int id = guest_on(on);
+    const std::string name = name_on(on);
     const auto held = hold_process(host, id);
     if (!held) {
         work.say(name + " does not run any more");
@@ -189,10 +134,10 @@ void run_vm_shutdown(Work& work, const Values& on) {
 
 void run_vm_stop(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const int id = id_of(on);
+    const int id = guest_on(on);
     const auto held = hold_process(host, id);
     if (!held) return;
-    end_process(work, *held, id, name_of(on),
+    end_process(work, *held, id, name_on(on),
                 seconds(on.flag("force") ? 0 : on.integer("timeout", 60)));
     forget(host, *held, id);
 }
@@ -200,7 +145,7 @@ void run_vm_stop(Work& work, const Values& on) {
 // The undo of a start: what does not run is content with that.
 void run_vm_kill(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const int id = id_of(on);
+    const int id = guest_on(on);
     if (const auto held = hold_process(host, id)) {
         signal_process(held->pidfd, SIGTERM);
         if (!wait_end(held->pidfd, seconds(3))) {
@@ -216,16 +161,16 @@ void run_vm_kill(Work& work, const Values& on) {
 // Also the undo of what a start prepares: one that was refused because the guest runs has nothing
 // to take away.
 void run_vm_clean(Work& work, const Values& on) {
-    if (const auto process = vm_process(work.engine().host, id_of(on)))
+    if (const auto process = vm_process(work.engine().host, guest_on(on)))
         work.say(fmt::format("QEMU runs (process {}): nothing is taken away", process->pid));
     else
-        vm_clean(work.engine().host, id_of(on));
+        vm_clean(work.engine().host, guest_on(on));
 }
 
 // A reboot inside: the machine stays, its system starts again.
 void run_vm_reboot(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const int id = id_of(on);
+    const int id = guest_on(on);
     const seconds limit(on.integer("timeout", 60));
     Qmp qmp = vm_monitor(host, id, seconds(5));
     Agent::connect(host, id, milliseconds(1500)).shutdown("reboot", milliseconds(2000));
@@ -242,13 +187,14 @@ void run_vm_reboot(Work& work, const Values& on) {
         if (passed >= limit)
             fail(Exit::failed,
                  "{} did not reboot within {} s: lodge reset {} does it as its reset button does",
-                 name_of(on), limit.count(), id);
+                 name_on(on), limit.count(), id);
     }
 }
 
 // One QMP command without arguments: stop, cont, system_reset, system_wakeup.
 void run_vm_tell(Work& work, const Values& on) {
-    vm_monitor(work.engine().host, id_of(on), seconds(5)).call(on.text("command"), {}, seconds(10));
+    vm_monitor(work.engine().host, guest_on(on), seconds(5))
+        .call(on.text("command"), {}, seconds(10));
 }
 
 }  // namespace lodge

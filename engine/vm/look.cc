@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/life/ending.h"
 #include "engine/units.h"
 #include "engine/vm/agent.h"
 #include "engine/vm/asker.h"
@@ -229,27 +230,6 @@ void look_at_running(const Host& host, int id, const ProcessId& process,
     note_said(said, about.started, seen);
 }
 
-// A guest that ended by itself is cleaned by the first who sees it, unless a job is at work on it.
-void clean_if_ended(const Host& host, int id, Sighting& seen) {
-    const std::string folder = guest_run_folder(host, id);
-    if (!host.exists(folder) || ::access(folder.c_str(), W_OK) != 0) return;
-    try {
-        const std::string locks = host.run_folder() + "/lock";
-        host.make_folder(locks);
-        const FileLock lock(locks + "/" + std::to_string(id), "", milliseconds(0));
-        if (!vm_process(host, id)) vm_clean(host, id);
-    } catch (const Error& error) {
-        if (error.exit() != Exit::busy) seen.notes.emplace_back(error.what());
-    }
-}
-
-void note_last_end(const Host& host, int id, Sighting& seen) {
-    const auto end = vm_last_end(host, id);
-    if (!end || !end->died) return;
-    const auto lines = split(end->words, '\n');
-    seen.notes.push_back("QEMU died" + (lines.back().empty() ? "" : ": " + lines.back()));
-}
-
 class VmFollowing : public Following {
   public:
     std::optional<ProcessId> process(const Host& host, int id) const override {
@@ -268,8 +248,8 @@ class VmFollowing : public Following {
             // tidies up.
             trim_scrollback(guest_log_folder(host, guest.id) + "/serial0.log");
         } else {
-            clean_if_ended(host, guest.id, seen);
-            note_last_end(host, guest.id, seen);
+            clean_if_ended(engine, guest.id, vm_clean, seen);
+            note_last_end(host, guest.id, "QEMU died", seen);
             if (lock == "suspended") seen.state = GuestState::suspended;
         }
         if (has_pending(guest.config)) seen.notes.emplace_back("pending changes");

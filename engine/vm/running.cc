@@ -6,11 +6,11 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <filesystem>
 #include <string_view>
 
 #include "engine/error.h"
 #include "engine/host.h"
+#include "engine/life/ending.h"
 #include "engine/store.h"
 #include "engine/units.h"
 #include "engine/vm/life.h"
@@ -192,14 +192,7 @@ void vm_clean(const Host& host, int id) {
     for (const std::string& name : host.list(folder))
         if (name.ends_with(".helper")) stop_vm_helper(host, id, name.substr(0, name.size() - 7));
     Cgroup(host, id).remove();
-    // Everyone who looks cleans: what another one removes in between is no trouble.
-    std::error_code trouble;
-    for (int round = 0; round < 3; ++round) {
-        std::filesystem::remove_all(folder, trouble);
-        if (trouble != std::errc::no_such_file_or_directory) break;
-    }
-    if (trouble && trouble != std::errc::no_such_file_or_directory)
-        fail_errno(trouble.value(), "cannot remove " + folder);
+    remove_run_folder(host, id);
 }
 
 }  // namespace lodge

@@ -2,6 +2,7 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/life/ending.h"
 #include "engine/network/nat.h"
 #include "engine/vm/agent.h"
 #include "engine/vm/change.h"
@@ -17,11 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-void need_running(Engine& engine, const Guest& guest, std::string_view verb) {
-    if (!vm_process(engine.host, guest.id))
-        fail(Exit::refused, "cannot {} {}: it is not running", verb, guest_words(guest));
-}
-
 std::string need_status(Engine& engine, const Guest& guest, std::string_view verb) {
     need_running(engine, guest, verb);
     try {
@@ -29,18 +25,6 @@ std::string need_status(Engine& engine, const Guest& guest, std::string_view ver
     } catch (const Error& error) {
         fail(error.exit(), "cannot {} {}: {}", verb, guest_words(guest), error.what());
     }
-}
-
-// How long a guest may take to shut down: the word, else the configuration's, else a minute.
-int64_t shutdown_limit(const Guest& guest, const Values& words) {
-    constexpr int64_t usual = 60, longest = 86400;
-    int64_t limit = usual;
-    if (const auto startup = guest.config.properties("startup"); startup && startup->has("down"))
-        limit = startup->integer("down");
-    limit = words.integer("timeout", limit);
-    if (limit < 0 || limit > longest)
-        fail(Exit::usage, "--timeout: {} is not allowed: 0 to {} seconds", limit, longest);
-    return limit;
 }
 
 Action shutdown_action(const Guest& guest, const Values& words) {
@@ -65,13 +49,6 @@ Action tell_action(int id, std::string_view command) {
     return {"vm-tell", {{"guest", id}, {"command", command}}};
 }
 
-Plan plan_for(const Guest& guest, std::string_view verb) {
-    Plan plan;
-    plan.title = fmt::format("{} {}", verb, guest_words(guest));
-    plan.guests.push_back(guest.id);
-    return plan;
-}
-
 bool agent_answers(Engine& engine, const Guest& guest) {
     if (!agent_expected(guest.config)) return false;
     try {
@@ -87,7 +64,7 @@ bool agent_answers(Engine& engine, const Guest& guest) {
 Plan VmKind::shutdown(Engine& engine, const Guest& guest, const Values& words) const {
     need_running(engine, guest, "shut down");
     if (!words.flag("force")) refuse_if_held(guest, "shut down");
-    Plan plan = plan_for(guest, "shut down");
+    Plan plan = plan_for_guest(guest, "shut down");
     plan_hook(engine, guest, plan, "pre-stop", false);
     plan.step("ask its system to shut down, and wait", shutdown_action(guest, words));
     plan_after_end(engine, guest, plan);
@@ -97,11 +74,8 @@ Plan VmKind::shutdown(Engine& engine, const Guest& guest, const Values& words) c
 
 Plan VmKind::stop(Engine& engine, const Guest& guest, const Values& words) const {
     need_running(engine, guest, "stop");
-    Plan plan = plan_for(guest, "stop");
-    const int64_t limit = words.integer("timeout", 60);
-    if (limit < 0 || limit > 86400)
-        fail(Exit::usage, "--timeout: {} is not allowed: 0 to 86400 seconds", limit);
-    Values on{{"guest", guest.id}, {"name", guest_words(guest)}, {"timeout", limit}};
+    Plan plan = plan_for_guest(guest, "stop");
+    Values on{{"guest", guest.id}, {"name", guest_words(guest)}, {"timeout", limit_of(words, 60)}};
     if (words.flag("force")) on.set({"force", true});
     if (!words.flag("force")) plan_hook(engine, guest, plan, "pre-stop", false);
     plan.step("end QEMU at once, as pulling its plug would", {"vm-stop", std::move(on)});
@@ -113,7 +87,7 @@ Plan VmKind::stop(Engine& engine, const Guest& guest, const Values& words) const
 Plan VmKind::reboot(Engine& engine, const Guest& guest, const Values& words) const {
     need_running(engine, guest, "reboot");
     refuse_if_held(guest, "reboot");
-    Plan plan = plan_for(guest, "reboot");
+    Plan plan = plan_for_guest(guest, "reboot");
     plan.afterwards = guest_words(guest) + " was rebooted";
     // Only a new QEMU takes over what waits for the next start.
     if (!has_pending(guest.config) && agent_answers(engine, guest)) {
@@ -133,7 +107,7 @@ Plan VmKind::reboot(Engine& engine, const Guest& guest, const Values& words) con
 
 Plan VmKind::reset(Engine& engine, const Guest& guest, const Values&) const {
     need_running(engine, guest, "reset");
-    Plan plan = plan_for(guest, "reset");
+    Plan plan = plan_for_guest(guest, "reset");
     plan.step("press its reset button", tell_action(guest.id, "system_reset"));
     plan.afterwards = guest_words(guest) + " was reset";
     return plan;
@@ -146,7 +120,7 @@ Plan VmKind::suspend(Engine& engine, const Guest& guest, const Values& words) co
     if (status != "running")
         fail(Exit::refused, "cannot suspend {}: QEMU says it is {}", guest_words(guest),
              status == "paused" ? "paused already" : "'" + status + "'");
-    Plan plan = plan_for(guest, "suspend");
+    Plan plan = plan_for_guest(guest, "suspend");
     plan.step("pause its processors", tell_action(guest.id, "stop"), tell_action(guest.id, "cont"));
     plan.afterwards = guest_words(guest) + " is paused; lodge resume lets it go on";
     return plan;
@@ -161,7 +135,7 @@ Plan VmKind::resume(Engine& engine, const Guest& guest, const Values& words) con
     const std::string status = need_status(engine, guest, "resume");
     if (status == "running")
         fail(Exit::refused, "cannot resume {}: it is not paused", guest_words(guest));
-    Plan plan = plan_for(guest, "resume");
+    Plan plan = plan_for_guest(guest, "resume");
     if (status == "suspended")
         plan.step("wake it from its sleep", tell_action(guest.id, "system_wakeup"));
     else

@@ -353,5 +353,29 @@ TEST_F(NatReal, killed_anywhere_it_is_taken_back) {
     }
 }
 
+// Nobody told Lodge that it ended: whoever looks tidies up, when the kernel has taken its card.
+TEST_F(NatReal, it_goes_with_a_guest_that_ended_by_itself) {
+    for (const GuestKind* kind : engine.kinds) {
+        SCOPED_TRACE(kind->name());
+        const bool vm = kind->name() == "vm";
+        engine.host.write(engine.store.path(kind->folder(), 102),
+                          vm ? "memory: 32\n" : "rootfs: local:102/subvol-102-disk-0.subvol\n");
+        up("lodge0", 102);
+        up("lodge0", 103);
+        engine.host.make_folder(guest_run_folder(engine.host, 102));
+        sh("ip link add name veth102i0 type veth peer name other && "
+           "ip link set veth102i0 master lodge0");
+        const Guest guest = load_guest(engine, 102);
+        (void)kind->look(engine, guest);
+        EXPECT_EQ(look("lodge0").users, (std::vector<int>{102, 103}));
+        sh("ip link del veth102i0");
+        (void)kind->look(engine, guest);
+        // The other one joined and never came: it is no user either.
+        expect_clean();
+        EXPECT_FALSE(engine.host.exists(guest_run_folder(engine.host, 102)));
+        engine.host.remove(engine.store.path(kind->folder(), 102));
+    }
+}
+
 }  // namespace
 }  // namespace lodge
