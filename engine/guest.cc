@@ -192,7 +192,11 @@ std::string guest_words(const Guest& guest) {
 void refuse_if_held(const Guest& guest, std::string_view verb, bool destroys) {
     if (!guest.unreadable.empty())
         fail(Exit::failed, "cannot {} {}: {}", verb, guest_words(guest), guest.unreadable);
-    if (const auto lock = guest.config.current.get("lock"))
+    const auto lock = guest.config.current.get("lock");
+    if (lock == "mounted")
+        fail(Exit::refused, "cannot {} {}: its root file system is mounted; lodge unmount {}", verb,
+             guest_words(guest), guest.id);
+    if (lock)
         fail(Exit::refused,
              "cannot {} {}: it is locked ({}), so something is at work on it or broke off; when "
              "nothing is, lodge guest unlock {}",

@@ -61,8 +61,9 @@ std::vector<Command> life_command_table();
 // guest_new.cc: create, import; the --id of a new guest, else a free one
 std::vector<Command> creation_command_table();
 int id_for(Engine& engine, const Values& words);
-// agent.cc, adopt.cc
+// agent.cc, container.cc, adopt.cc
 std::vector<Command> agent_command_table();
+std::vector<Command> container_command_table();
 std::vector<Command> adopt_command_table();
 
 }  // namespace lodge

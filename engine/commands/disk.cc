@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/commands/common.h"
+#include "engine/container/container.h"
 #include "engine/error.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
@@ -25,6 +26,12 @@ std::string full_path(const std::string& file) {
     return std::filesystem::absolute(file, trouble).lexically_normal().string();
 }
 
+Plan plan_resize(Engine& engine, const Values& words) {
+    const Guest guest = guest_of(engine, words);
+    return guest.kind->name() == "ct" ? ct_resize_plan(engine, guest, words)
+                                      : disk_resize(engine, guest, words);
+}
+
 Plan plan_import(Engine& engine, const Values& words) {
     Values given = words;
     given.set({"file", full_path(words.text("file"))});
@@ -33,7 +40,11 @@ Plan plan_import(Engine& engine, const Values& words) {
 
 // `disk delete 101 scsi1`, or `disk delete local:101/vm-101-disk-1.qcow2`.
 Plan plan_delete(Engine& engine, const Values& words) {
-    if (words.has("key")) return disk_delete(engine, guest_of(engine, words), words);
+    if (words.has("key")) {
+        const Guest guest = guest_of(engine, words);
+        return guest.kind->name() == "ct" ? ct_volume_delete_plan(engine, guest, words)
+                                          : disk_delete(engine, guest, words);
+    }
     if (VolumeId::parse(words.text("guest"))) return volume_delete(engine, words.text("guest"));
     fail(Exit::usage, "which disk of {}? lodge disk list {}", printable(words.text("guest")),
          printable(words.text("guest")));
@@ -209,7 +220,7 @@ std::span<const Command> disk_commands() {
                       .help = "Allows a smaller size: what is behind it is lost.",
                       .risk = Risk::destroys}},
          .why_not = why_not,
-         .plan = plan_of<disk_resize>},
+         .plan = plan_resize},
         {.subject = "disk",
          .verb = "move",
          .label = "Move",

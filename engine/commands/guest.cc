@@ -307,8 +307,9 @@ std::vector<Command> terminals() {
 std::span<const Command> guest_commands() {
     static const std::vector<Command> table = [] {
         std::vector<Command> all;
-        for (auto part : {looks(), life_command_table(), creation_command_table(), changes(),
-                          adopt_command_table(), terminals(), agent_command_table()})
+        for (auto part :
+             {looks(), life_command_table(), creation_command_table(), changes(),
+              adopt_command_table(), terminals(), agent_command_table(), container_command_table()})
             all.insert(all.end(), std::make_move_iterator(part.begin()),
                        std::make_move_iterator(part.end()));
         return all;

@@ -82,7 +82,9 @@ std::vector<Option> creation_options() {
          .value = "STORAGE",
          .help = "Where its disks go; the first one that can hold them.",
          .kind = WordKind::storage},
-        {.name = "format", .value = "FORMAT", .help = "raw or qcow2."},
+        {.name = "format",
+         .value = "FORMAT",
+         .help = "raw or qcow2; of a container raw or subvol (a folder)."},
         {.name = "start", .help = "Starts it when it is made."}};
 }
 

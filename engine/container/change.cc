@@ -24,7 +24,8 @@ bool is_ours_alone(std::string_view key) {
 }
 
 bool is_limit(std::string_view key) {
-    static constexpr std::string_view keys[] = {"memory", "swap", "cores", "cpulimit", "cpuunits"};
+    static constexpr std::string_view keys[] = {"memory",   "swap",     "cores", "cpulimit",
+                                                "cpuunits", "ioweight", "pids"};
     return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
 }
 
@@ -46,7 +47,7 @@ class Changer {
         for (const std::string& list : words_.list("revert"))
             for (const std::string& key : split(list, ','))
                 revert(std::string(trim(key)));
-        for (const Wish& wish : read_wishes(engine_, guest_, words_, plan_))
+        for (const Wish& wish : read_wishes(engine_, guest_, with_new_volumes(), plan_))
             take(wish);
         keep_old_volumes();
         if (!edit_.empty())
@@ -58,6 +59,24 @@ class Changer {
     }
 
   private:
+    Values with_new_volumes() {
+        Values words = words_;
+        if (!words.has("values")) return words;
+        std::vector<std::string> values;
+        for (const std::string& one : words.list("values")) {
+            const size_t equals = one.find('=');
+            const std::string key = one.substr(0, equals);
+            values.push_back(equals == std::string::npos || key == "rootfs" || !is_mount_key(key)
+                                 ? one
+                                 : key + "=" +
+                                       plan_new_mount(engine_, guest_.id,
+                                                      id_map_of(engine_.host, guest_.config), key,
+                                                      one.substr(equals + 1), plan_));
+        }
+        words.set({"values", values});
+        return words;
+    }
+
     void take(const Wish& wish) {
         const bool waits = guest_.config.pending.has(wish.key) || waits_to_go(wish.key);
         if (wish.key == "rootfs" && !wish.value)
@@ -135,7 +154,7 @@ class Changer {
         if (limit.file == "cpu.cfs_period_us") return limit.value;
         if (limit.file == "cpu.max") return "max 100000";
         if (limit.file == "cpu.shares") return "1024";
-        if (limit.file == "cpu.weight") return "100";
+        if (limit.file == "cpu.weight" || limit.file.ends_with(".weight")) return "100";
         if (limit.file == "cpuset.cpus") {
             std::vector<std::string> all;
             for (const int processor : facts.processors)

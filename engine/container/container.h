@@ -62,20 +62,47 @@ std::optional<ProcessId> ct_process(const Host& host, int id);
 // Where the kernel counts what it uses.
 GroupCounters ct_counters(const Host& host, int id);
 
-// Files of a running container in guest_run_folder(): "config", "seccomp", "devices" (what it was
-// started with), "pid" (its monitor), "about", "serial0" (how one gets its console). In
-// guest_log_folder(): "lxc.log" (liblxc's words), "serial0.log" (what it wrote to its console).
+// Files of a running container in guest_run_folder(): "config", "seccomp", "devices", "mounts"
+// (what it was started with), "pid" (its monitor), "about", "serial0" (how one gets its console).
+// In guest_log_folder(): "lxc.log" (liblxc's words), "serial0.log" (what it wrote to its console).
 
 // Tables of verbs.
 std::span<const ActionKind> ct_life_actions();      // life.cc
 std::span<const ActionKind> ct_volume_actions();    // volume.cc
+std::span<const ActionKind> ct_image_actions();     // image.cc
 std::span<const ActionKind> ct_inside_actions();    // inside.cc
+std::span<const ActionKind> ct_file_actions();      // files.cc
+std::span<const ActionKind> ct_inspect_actions();   // inspect.cc
 std::span<const ActionKind> ct_snapshot_actions();  // snapshot.cc
 
 // Runs a program in a running container, as its root, on our own standard streams: with a terminal
 // of its own when ours are one. Its exit status; 127 when the container has no such program.
 // Throws Error(Exit::refused) when it does not run. No words: a shell.
 int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>& words);
+
+// files.cc: a file of this machine into a container, and out of it; the container runs or not.
+// words of push: file, path (inside; a folder takes the file's name); of pull: path, file; force: 1
+// writes over a file that is there. Links inside lead nowhere else.
+Plan ct_push_plan(Engine& engine, const Guest& guest, const Values& words);
+Plan ct_pull_plan(Engine& engine, const Guest& guest, const Values& words);
+
+// inspect.cc: hangs the root file system, with the volumes below it, at ct_mount_place() for the
+// person to look at, and takes it away again. The configuration is locked (`mounted`) meanwhile.
+// words of mount: read-only: 1; of unmount: force: 1 also takes what somebody still uses.
+Plan ct_mount_plan(Engine& engine, const Guest& guest, const Values& words);
+Plan ct_unmount_plan(Engine& engine, const Guest& guest, const Values& words);
+// <run>/mount/<id>
+std::string ct_mount_place(const Host& host, int id);
+
+// resize.cc: words: key (rootfs, mp0, …), size ("16G", "+8G"). A container's file system only
+// grows.
+Plan ct_resize_plan(Engine& engine, const Guest& guest, const Values& words);
+// Deletes the volume of unused<N>. words: key.
+Plan ct_volume_delete_plan(Engine& engine, const Guest& guest, const Values& words);
+
+// The root file system as it is seen now, for openat(2): with all that is mounted in it where the
+// container runs. Throws Error.
+Fd open_ct_root(Engine& engine, const Guest& guest);
 
 // Gives a container /dev/dri/renderD*, with the group inside that may use it. words: device.
 Plan ct_gpu_plan(Engine& engine, const Guest& guest, const Values& words);

@@ -10,6 +10,7 @@
 #include "engine/error.h"
 #include "engine/store.h"
 #include "engine/units.h"
+#include "engine/vm/change.h"
 #include "engine/vm/cloudinit.h"
 #include "engine/vm/creation.h"
 #include "engine/vm/identity.h"
@@ -48,6 +49,7 @@ class Builder {
         basics();
         card();
         root();
+        mounts();
         return finish();
     }
 
@@ -120,6 +122,8 @@ class Builder {
                 continue;
             if (key.starts_with("lxc."))
                 config_.current.add(key, value);
+            else if (is_mount_key(key))
+                mounts_.emplace_back(key, value);
             else
                 set(key, value);
         }
@@ -195,21 +199,29 @@ class Builder {
             set("rootfs", *given);
             return;
         }
-        const std::string disk = words_.list("disk").empty() ? "8G" : words_.list("disk").front();
+        // A size that is said holds; without one it is the storage's room that does.
+        const std::string disk = words_.list("disk").empty() ? "" : words_.list("disk").front();
         const auto named = VolumeId::parse(disk);
         const std::string storage_name = named ? named->storage : words_.text("storage", "");
         const Storage& storage = storage_name.empty() ? engine_.storages.default_for("rootdir")
                                                       : engine_.storages.get(storage_name);
-        const int64_t bytes = disk_size(named ? named->name : disk);
-        const CtVolume volume = next_ct_volume(engine_, storage, id_, volumes_);
-        plan_make_ct_volume(engine_, volume, source_ == "demo" ? 0 : bytes, map_, volumes_);
+        const int64_t bytes = disk.empty() ? 0 : disk_size(named ? named->name : disk);
+        const CtFormat format = ct_format_for(engine_, storage, bytes, words_.text("format", ""));
+        const CtVolume volume = next_ct_volume(engine_, storage, id_, volumes_, format);
+        plan_make_ct_volume(engine_, volume, bytes, map_, volumes_);
         if (source_ == "demo")
             plan_demo_root(volume.path);
         else
             plan_rootfs(engine_, {source_path(), volume.path, map_, bytes}, volumes_);
-        set("rootfs", source_ == "demo" ? volume.id
-                                        : fmt::format("{},size={}", volume.id, print_size(bytes)));
+        set("rootfs",
+            bytes == 0 ? volume.id : fmt::format("{},size={}", volume.id, print_size(bytes)));
         setup(volume.path);
+    }
+
+    // After the root, which has the first number.
+    void mounts() {
+        for (const auto& [key, value] : mounts_)
+            set(key, plan_new_mount(engine_, id_, map_, key, value, volumes_));
     }
 
     std::string source_path() const {
@@ -263,8 +275,11 @@ class Builder {
         plan.step("write the configuration, locked until all is made", {"config-create", made},
                   Action{"config-remove", who});
         plan.append(std::move(volumes_));
+        // From here on it is a guest, which stays whatever becomes of its start.
+        const size_t made_of = plan.steps.size();
         plan.step("all is made: unlock it", {"config-finish", who});
         if (words_.flag("start")) plan.step("start it", {"guest-start", {{"guest", id_}}});
+        plan.no_way_back_from(made_of);
         plan.afterwards = fmt::format(
             "{} is made{}", name.empty() ? std::to_string(id_) : fmt::format("{} ({})", id_, name),
             words_.flag("start") ? " and started" : "");
@@ -276,7 +291,7 @@ class Builder {
     const Values& words_;
     const std::string token_;
     Config config_;
-    std::vector<std::pair<std::string, std::string>> wanted_;
+    std::vector<std::pair<std::string, std::string>> wanted_, mounts_;
     std::string source_;
     IdMap map_;
     Plan before_, volumes_;

@@ -5,6 +5,7 @@
 #include "engine/container/volume.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/life/ending.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 
@@ -46,7 +47,7 @@ void delete_volumes(Engine& engine, const Guest& guest, Plan& plan) {
                 plan.warn(fmt::format("{} is kept: it belongs to guest {}", name, volume.owner));
                 continue;
             }
-            if (volume.format != "subvol") {
+            if (volume.format != "subvol" && volume.format != "raw") {
                 engine.storages.of(name).plan_delete(plan, volume);
                 continue;
             }
@@ -69,36 +70,15 @@ void delete_volumes(Engine& engine, const Guest& guest, Plan& plan) {
 
 // words: keep-disks 1: the volumes stay; force 1: stops it first when it runs.
 Plan CtKind::destroy(Engine& engine, const Guest& guest, const Values& words) const {
-    if (guest.config.current.get("lock") == "create") {
-        const auto job = engine.jobs.of_guest(guest.id);
-        if (job && job->state == JobState::running)
-            fail(Exit::busy, "cannot destroy {}: job {} is at work on it", guest_words(guest),
-                 job->number);
-        if (guest.config.flag("protection")) refuse_if_held(guest, "destroy", true);
-    } else {
-        refuse_if_held(guest, "destroy", true);
-    }
-    Plan plan;
-    plan.title = "destroy " + guest_words(guest);
-    plan.guests = {guest.id};
-    if (ct_process(engine.host, guest.id)) {
-        if (!words.flag("force"))
-            fail(Exit::refused, "cannot destroy {}: it is running; lodge stop {}, or --force",
-                 guest_words(guest), guest.id);
-        plan.append(stop(engine, guest, {}));
-    }
+    Plan plan = plan_destroy(engine, guest, words);
     // Half a guest is no use to anyone: what was begun is done to its end.
     const size_t steps = plan.steps.size();
     if (words.flag("keep-disks"))
         plan.warn(fmt::format("its volumes stay on the storages under the number {}", guest.id));
     else
         delete_volumes(engine, guest, plan);
-    const std::string log = guest_log_folder(engine.host, guest.id);
     plan.step("remove what its runs left", {"ct-clean", {{"guest", guest.id}}});
-    if (engine.host.exists(log)) plan.step("remove its logs", {"remove-tree", {{"path", log}}});
-    // Last, so that what broke off can be done again.
-    plan.step("remove its configuration",
-              {"config-remove", {{"folder", folder()}, {"guest", guest.id}}});
+    plan_destroyed(engine, guest, plan);
     plan.no_way_back_from(steps);
     return plan;
 }

@@ -29,11 +29,16 @@ void note_folder(Engine& engine, const std::string& volume, LxcFacts& facts) {
         struct stat found {};
         if (::stat(path.c_str(), &found) != 0)
             facts.volume_problems[volume] = errno_words(errno);
-        else if (!S_ISDIR(found.st_mode))
-            facts.volume_problems[volume] =
-                "it is a disk image or a device; Lodge starts containers from folders";
-        else
+        else if (S_ISDIR(found.st_mode))
             facts.volumes[volume] = path;
+        else if (!S_ISREG(found.st_mode) || !path.ends_with(".raw"))
+            facts.volume_problems[volume] =
+                "it is a device or a disk image of another format; Lodge starts containers from "
+                "folders and raw images";
+        else if (!facts.root)
+            facts.volume_problems[volume] = "it is a disk image, which only root mounts";
+        else
+            facts.images[volume] = path;
     } catch (const Error& error) {
         facts.volume_problems[volume] = error.what();
     }
@@ -68,6 +73,31 @@ void note_own_groups(const Host& host, const GroupRoots& roots, LxcFacts& facts)
         const std::string folder = roots.version2 + line.substr(3);
         if (::access((folder + "/cgroup.procs").c_str(), W_OK) != 0) continue;
         facts.groups2 = words_of(host.read_line(folder + "/cgroup.controllers"), ' ');
+    }
+}
+
+// Which files groups have for it is seen at the root, which has none of them itself: bfq's counters
+// in version 1 (block/bfq-cgroup.c), blk-iocost's switch in version 2 (cgroup-v2.rst).
+void note_io_weight(const Host& host, const GroupRoots& roots, LxcFacts& facts) {
+    bool bfq = false;
+    for (const std::string& disk : host.list(host.system("/sys/block")))
+        bfq =
+            bfq ||
+            host.read_line(host.system("/sys/block/" + disk + "/queue/scheduler")).find("[bfq]") !=
+                std::string::npos;
+    const std::string no_bfq = "no disk of this machine is served by bfq (/sys/block/…/scheduler)";
+    facts.io_weight.clear();
+    if (const auto old = roots.version1.find("blkio"); old != roots.version1.end()) {
+        if (!host.exists(old->second + "/blkio.bfq.io_service_bytes")) return;
+        facts.io_weight = "blkio.bfq.weight";
+        if (!bfq) facts.io_weight_problem = no_bfq;
+    } else if (const auto cost = host.read(roots.version2 + "/io.cost.qos"); cost) {
+        facts.io_weight = "io.weight";
+        if (cost->find("enable=1") == std::string::npos)
+            facts.io_weight_problem = "io.cost.qos is on for no disk of this machine";
+    } else if (host.exists(host.system("/sys/module/bfq"))) {
+        facts.io_weight = "io.bfq.weight";
+        if (!bfq) facts.io_weight_problem = no_bfq;
     }
 }
 
@@ -117,6 +147,7 @@ LxcFacts ct_facts(Engine& engine, const Guest& guest) {
     }
     if (const auto memory = roots.version1.find("memory"); memory != roots.version1.end())
         facts.swap_counted = host.exists(memory->second + "/memory.memsw.limit_in_bytes");
+    if (guest.config.current.has("ioweight")) note_io_weight(host, roots, facts);
     facts.processors =
         parse_cpu_list(host.read_line(host.system("/sys/devices/system/cpu/online")));
     facts.apparmor = host.read_line(host.system("/sys/module/apparmor/parameters/enabled")) == "Y";

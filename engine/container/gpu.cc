@@ -23,11 +23,8 @@ std::optional<int64_t> group_number(const std::string& text, std::string_view na
 
 // Whom the device belongs to inside: the group of those who may draw and encode.
 int64_t group_inside(Engine& engine, const Guest& guest) {
-    const auto parts = guest.config.properties("rootfs");
-    const LxcFacts facts = ct_facts(engine, guest);
-    const auto root = facts.volumes.find(parts ? parts->text("volume") : "");
-    if (root == facts.volumes.end()) return 0;
-    const std::string groups = RootFolder(root->second).read("/etc/group").value_or("");
+    const RootFolder root(open_ct_root(engine, guest), guest_words(guest));
+    const std::string groups = root.read("/etc/group").value_or("");
     for (const char* name : {"render", "video"})
         if (const auto number = group_number(groups, name)) return *number;
     return 0;

@@ -12,6 +12,7 @@
 #include "engine/container/net.h"
 #include "engine/container/root_folder.h"
 #include "engine/container/user_namespace.h"
+#include "engine/container/volume_root.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/process.h"
@@ -70,7 +71,7 @@ std::string let_in_shell(const Values& on) {
 }
 
 // The link /etc/localtime, whatever stands there.
-void set_time_zone(const Host& host, const std::string& path, std::string zone, CtOwner owner) {
+void set_time_zone(const Host& host, const Fd& root, std::string zone, CtOwner owner) {
     if (zone.empty()) return;
     if (zone == "host") {
         std::error_code trouble;
@@ -80,7 +81,7 @@ void set_time_zone(const Host& host, const std::string& path, std::string zone, 
         if (at == std::string::npos) return;
         zone = own.substr(at + 10);
     }
-    const Fd etc = open_beneath(open_folder(path), "etc", O_RDONLY | O_DIRECTORY, Links::inside);
+    const Fd etc = open_beneath(root, "etc", O_RDONLY | O_DIRECTORY, Links::inside);
     if (!etc) return;
     constexpr const char* half = ".lodge-localtime";
     ::unlinkat(etc.get(), half, 0);
@@ -96,15 +97,19 @@ void write_files(Work& work, const Values& on) {
     const Guest guest = load_guest(engine, static_cast<int>(on.integer("guest")));
     const LxcFacts facts = ct_facts(engine, guest);
     const auto parts = guest.config.properties("rootfs");
-    const auto found = facts.volumes.find(parts ? parts->text("volume") : "");
-    if (found == facts.volumes.end()) return;  // the start itself says so
+    const std::string volume = parts ? parts->text("volume") : "";
+    const auto folder = facts.volumes.find(volume), image = facts.images.find(volume);
+    if (folder == facts.volumes.end() && image == facts.images.end())
+        return;  // the start itself says so
+    const std::string path = folder == facts.volumes.end() ? image->second : folder->second;
     const CtNetFacts net = ct_net_facts(engine, guest);
-    Values as{{"path", found->second}};
+    Values as{{"path", path}};
     if (const auto lines = print_id_map(facts.map); !lines.empty()) as.set({"map", lines});
     as_container_root(work, as, [&](Work& within, CtOwner owner) {
-        for (const std::string& note : write_ct_net_files(guest.config, net, found->second, owner))
+        const RootFolder root(open_volume_root(path), path);
+        for (const std::string& note : write_ct_net_files(guest.config, net, root, owner))
             within.say(note);
-        set_time_zone(engine.host, found->second, guest.config.string_of("timezone"), owner);
+        set_time_zone(engine.host, root.root(), guest.config.string_of("timezone"), owner);
     });
 }
 std::string write_files_shell(const Values& on) {
@@ -140,7 +145,7 @@ void demo_root(Work& work, const Values& on) {
     const auto busybox = work.engine().host.read(on.text("busybox"));
     if (!busybox) fail(Exit::missing, "the program busybox vanished");
     as_container_root(work, on, [&](Work&, CtOwner owner) {
-        const Fd top = open_folder(on.text("path"));
+        const Fd top = open_volume_root(on.text("path"));
         const auto own = [&](const char* name) {
             if (::fchownat(top.get(), name, owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0)
                 fail_errno(errno, std::string("cannot make ") + name);
@@ -151,7 +156,7 @@ void demo_root(Work& work, const Values& on) {
                 fail_errno(errno, std::string("cannot make ") + folder);
             own(folder);
         }
-        const RootFolder root(on.text("path"));
+        const RootFolder root(Fd(::dup(top.get())), on.text("path"));
         for (const DemoFile& file : demo_files)
             root.write(file.path, file.content, file.mode, owner, false);
         const Fd program =

@@ -69,7 +69,7 @@ void run_ct_prepare(Work& work, const Values& on) {
     host.make_folder(fmt::format("{}/rootfs", run));
     host.make_folder(on.text("log"));
     // Who may read them may not read what a container is told in its environment.
-    for (const char* file : {"config", "seccomp", "devices"})
+    for (const char* file : {"config", "seccomp", "devices", "mounts"})
         if (const auto text = on.get(file))
             host.write_volatile(fmt::format("{}/{}", run, file), *text, 0600);
     const std::string console = fmt::format("{}/serial0.log", on.text("log"));

@@ -5,7 +5,7 @@
 #include "engine/units.h"
 
 // The verbs of a container's life. On what they work:
-//   ct-prepare   guest, run, log, config, [seccomp] [devices]
+//   ct-prepare   guest, run, log, config, [seccomp] [devices] [mounts]
 //   ct-start     guest, name, folder, limit
 //   ct-kill, ct-clean   guest
 //   ct-shutdown  guest, name, timeout, [signal] [force] [program]: no init
@@ -24,7 +24,7 @@ std::string file_shell(const std::string& path, std::string text) {
 std::string prepare_shell(const Values& on) {
     const std::string& run = on.text("run");
     std::string text = shell_line({"mkdir", "-p", run + "/rootfs", on.text("log")});
-    for (const char* file : {"config", "seccomp", "devices"})
+    for (const char* file : {"config", "seccomp", "devices", "mounts"})
         if (const auto content = on.get(file)) text += file_shell(run + "/" + file, *content);
     return text;
 }

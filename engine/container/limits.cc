@@ -102,6 +102,29 @@ void add_cores(const Config& config, int id, const LxcFacts& facts, Limits& limi
     limits.put("cpuset", "cpuset.cpus", join(words, ","));
 }
 
+void add_pids(const Config& config, Limits& limits) {
+    const auto pids = config.current.get("pids");
+    if (!pids) return;
+    if (limits.v1("pids") || limits.v2("pids"))
+        limits.put("pids", "pids.max", *pids);
+    else
+        limits.miss("pids: " + *pids, "numbers of processes (pids)");
+}
+
+// bfq takes 1 to 1000, io.weight 1 to 10000; the usual 100 is the same for both.
+void add_io_weight(const Config& config, const LxcFacts& facts, Limits& limits) {
+    if (!config.current.has("ioweight")) return;
+    const int64_t weight = config.integer("ioweight");
+    const std::string controller = limits.v1("blkio") ? "blkio" : "io";
+    if (facts.io_weight.empty() || (!limits.v1(controller) && !limits.v2(controller)))
+        return limits.miss(fmt::format("ioweight: {}", weight), "weights of disk access");
+    const bool bfq = facts.io_weight.find("bfq") != std::string::npos;
+    limits.put(controller, facts.io_weight,
+               std::to_string(bfq ? std::min<int64_t>(weight, 1000) : weight));
+    if (!facts.io_weight_problem.empty())
+        limits.warn(fmt::format("ioweight: {} has no effect: {}", weight, facts.io_weight_problem));
+}
+
 // Raw lines name files of version 2, as the format has them; where the machine keeps a controller
 // in version 1, the file that means the same there is written.
 struct Twin {
@@ -143,6 +166,8 @@ std::vector<GroupLimit> ct_limits(const Config& config, int id, const LxcFacts& 
     add_memory(config, facts, limits);
     add_cpu(config, limits);
     add_cores(config, id, facts, limits);
+    add_pids(config, limits);
+    add_io_weight(config, facts, limits);
     constexpr std::string_view raw = "lxc.cgroup2.", old = "lxc.cgroup.";
     for (const auto& [key, value] : config.current.entries()) {
         if (key.starts_with(raw)) add_raw(key.substr(raw.size()), value, limits);

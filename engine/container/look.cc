@@ -7,6 +7,7 @@
 #include "engine/container/net.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/life/ending.h"
 #include "engine/state/figures.h"
 #include "engine/store.h"
 #include "engine/units.h"
@@ -21,28 +22,6 @@ namespace lodge {
 namespace {
 
 using std::chrono::milliseconds;
-
-// One that ended by itself is cleaned by the first who sees it, unless a job is at work on it.
-void clean_if_ended(const Host& host, int id, Sighting& seen) {
-    const std::string folder = guest_run_folder(host, id);
-    if (!host.exists(folder) || ::access(folder.c_str(), W_OK) != 0) return;
-    try {
-        const std::string locks = host.run_folder() + "/lock";
-        host.make_folder(locks);
-        const FileLock lock(locks + "/" + std::to_string(id), "", milliseconds(0));
-        if (!ct_process(host, id)) ct_clean(host, id);
-    } catch (const Error& error) {
-        if (error.exit() != Exit::busy) seen.notes.emplace_back(error.what());
-    }
-}
-
-void note_last_end(const Host& host, int id, Sighting& seen) {
-    const auto end = vm_last_end(host, id);
-    if (!end || !end->died) return;
-    const auto lines = split(end->words, '\n');
-    seen.notes.push_back("its monitor was killed" +
-                         (lines.back().empty() ? "" : ": " + lines.back()));
-}
 
 class CtFollowing : public Following {
   public:
@@ -71,12 +50,13 @@ class CtFollowing : public Following {
             // tidies up.
             trim_scrollback(guest_log_folder(host, guest.id) + "/serial0.log");
         } else {
-            clean_if_ended(host, guest.id, seen);
-            note_last_end(host, guest.id, seen);
+            clean_if_ended(engine, guest.id, ct_clean, seen);
+            note_last_end(host, guest.id, "its monitor was killed", seen);
         }
         if (has_pending(guest.config)) seen.notes.emplace_back("pending changes");
         if (const auto lock = guest.config.current.get("lock"))
-            seen.notes.push_back("lock: " + printable(*lock));
+            seen.notes.push_back(*lock == "mounted" ? "mounted at " + ct_mount_place(host, guest.id)
+                                                    : "lock: " + printable(*lock));
         return seen;
     }
     std::vector<std::string> macs(const Guest& guest) const override {

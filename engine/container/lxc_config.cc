@@ -78,6 +78,21 @@ class Maker {
              why == facts_.volume_problems.end() ? "it is not there" : why->second);
     }
 
+    bool is_image(const std::string& volume) const { return facts_.images.contains(volume); }
+
+    // Where the monitor mounts the image of the key.
+    std::string image_place(std::string_view key, const std::string& volume,
+                            const Properties& parts) {
+        std::string options = parts.flag("ro") ? "ro" : "rw";
+        for (const std::string& one : split(parts.text("mountoptions"), ';'))
+            if (is_mount_option(one)) options += "," + one;
+        if (parts.has("acl")) options += parts.flag("acl") ? ",acl" : ",noacl";
+        if (parts.flag("quota"))
+            warn("{}: quota inside the container is not kept: its size is what holds", key);
+        out_.mounts += fmt::format("{} {} {}\n", key, options, facts_.images.at(volume));
+        return fmt::format("{}/disk/{}", facts_.run_folder, key);
+    }
+
     void basics() {
         const std::string hostname = config_.string_of("hostname");
         line("lxc.uts.name", hostname.empty() ? fmt::format("CT{}", id_) : hostname);
@@ -103,9 +118,12 @@ class Maker {
         const auto parts = config_.properties("rootfs");
         if (!parts || parts->text("volume").empty())
             fail(Exit::refused, "it has no root file system: lodge set {} rootfs=…", id_);
-        line("lxc.rootfs.path", "dir:" + folder_of("rootfs", parts->text("volume")));
+        const std::string volume = parts->text("volume");
+        const bool image = is_image(volume);
+        line("lxc.rootfs.path", "dir:" + (image ? image_place("rootfs", volume, *parts)
+                                                : folder_of("rootfs", volume)));
         line("lxc.rootfs.mount", facts_.run_folder + "/rootfs");
-        const std::string options = mount_options("rootfs", *parts);
+        const std::string options = mount_options("rootfs", *parts, image);
         if (!options.empty()) line("lxc.rootfs.options", options);
     }
 
@@ -270,28 +288,38 @@ class Maker {
                  printable(config_.string_of(key)));
         const std::string volume = parts->text("volume");
         const bool folder = volume.starts_with('/') && !volume.starts_with("/dev/");
-        const std::string from = folder ? volume : folder_of(key, volume);
+        const bool image = !folder && is_image(volume);
+        const std::string from = folder  ? volume
+                                 : image ? image_place(key, volume, *parts)
+                                         : folder_of(key, volume);
         std::string options = folder ? "rbind,create=dir" : "bind,create=dir";
-        if (const std::string more = mount_options(key, *parts); !more.empty())
+        if (const std::string more = mount_options(key, *parts, image); !more.empty())
             options += "," + more;
         line("lxc.mount.entry",
              fmt::format("{} {} none {} 0 0", fstab_word(from),
                          fstab_word(below_root(key, parts->text("mp"))), options));
     }
 
-    std::string mount_options(std::string_view key, const Properties& parts) {
+    static bool is_mount_option(std::string_view option) {
+        static constexpr std::string_view known[] = {"noatime", "nodev",    "noexec",
+                                                     "nosuid",  "lazytime", "discard"};
+        return std::find(std::begin(known), std::end(known), option) != std::end(known);
+    }
+
+    // Those of the mount that the container gets; an image has its own as well.
+    std::string mount_options(std::string_view key, const Properties& parts, bool image) {
         std::vector<std::string> options;
         if (parts.flag("ro")) options.emplace_back("ro");
-        if (parts.has("mountoptions")) {
-            static constexpr std::string_view known[] = {"noatime", "nodev", "noexec", "nosuid",
-                                                         "lazytime"};
-            for (const std::string& one : split(parts.text("mountoptions"), ';'))
-                if (std::find(std::begin(known), std::end(known), one) != std::end(known))
+        if (parts.has("mountoptions"))
+            for (const std::string& one : split(parts.text("mountoptions"), ';')) {
+                if (one == "discard" && image) continue;
+                if (is_mount_option(one) && one != "discard")
                     options.push_back(one);
                 else
-                    warn("{}: mountoptions={} is of no use for a folder", key, printable(one));
-        }
-        if (parts.has("acl") || parts.flag("quota"))
+                    warn("{}: mountoptions={} is of no use for {}", key, printable(one),
+                         image ? "an image" : "a folder");
+            }
+        if (!image && (parts.has("acl") || parts.flag("quota")))
             warn("{}: acl and quota are those of the file system that its folder is on", key);
         if (parts.has("idmap"))
             warn("{}: idmap={} is not there: its numbers are mapped as the container's", key,

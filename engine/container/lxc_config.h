@@ -20,6 +20,7 @@ struct LxcFacts {
     IdMap map;  // empty: privileged
     // Volume id -> the folder where it lies; and why it is not there.
     std::map<std::string, std::string> volumes;
+    std::map<std::string, std::string> images;  // raw ones: volume id -> file
     std::map<std::string, std::string> volume_problems;
     std::string run_folder;  // guest_run_folder()
     std::string log_folder;  // guest_log_folder()
@@ -29,6 +30,10 @@ struct LxcFacts {
     std::set<std::string> groups1, groups2;
     std::string group = "lodge";
     bool swap_counted = true;
+    // The file of weights among disks' users ("io.weight", "blkio.bfq.weight"), "" for none; and
+    // why it has no effect now, "" when it has.
+    std::string io_weight = "io.weight";
+    std::string io_weight_problem;
     std::vector<int> processors;  // of this machine that are online
     bool apparmor = false;        // the kernel has it and it is on
     bool apparmor_parser = false;
@@ -50,6 +55,9 @@ struct LxcConfig {
     // "devices": nodes that are made in <run>/dev, where only the container's monitor sees them:
     // "c 226 128 100000 100044 660 dri/renderD128"
     std::string devices;
+    // "mounts": raw images that its monitor mounts in <run>/disk/<key>, where only it and the
+    // container see them: "rootfs rw,noatime /var/lib/lodge/images/101/vm-101-disk-0.raw"
+    std::string mounts;
     std::vector<std::string> warnings;  // keys that cannot be honoured, with the reason
 };
 

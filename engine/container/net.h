@@ -17,6 +17,7 @@ namespace lodge {
 struct Engine;
 struct Guest;
 class Host;
+class RootFolder;
 
 // CtNetFacts is what a container's network depends on besides its configuration.
 struct CtNetFacts {
@@ -134,10 +135,13 @@ struct CtOwner {
 
 // Looks at a root file system, which nobody has to be trusted with: no link leads out of it.
 CtSystem look_at_ct_system(const std::string& rootfs, std::string_view ostype);
+CtSystem look_at_ct_system(const RootFolder& root, std::string_view ostype);
 // Writes ct_net_files() into it, as the container's root. A file beside which lies
 // .pve-ignore.<name> is left alone, as is one that is a link. Returns notes for the log. Throws
 // Error when it cannot be written.
 std::vector<std::string> write_ct_net_files(const Config& config, const CtNetFacts& facts,
                                             const std::string& rootfs, CtOwner owner);
+std::vector<std::string> write_ct_net_files(const Config& config, const CtNetFacts& facts,
+                                            const RootFolder& root, CtOwner owner);
 
 }  // namespace lodge

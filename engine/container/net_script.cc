@@ -11,7 +11,8 @@ namespace lodge {
 namespace {
 
 constexpr std::string_view head =
-    "#!/bin/sh\n# Made by Lodge at each start; changes here do not stay.\n";
+    "#!/bin/sh\n# Made by Lodge at each start; changes here do not stay.\n"
+    "PATH=/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\n";
 
 // Where pasta answers for a name server of this machine that only loopback reaches.
 constexpr std::string_view own_resolver = "169.254.1.1";

@@ -67,7 +67,10 @@ std::string ignore_mark(const std::string& path) {
 }  // namespace
 
 CtSystem look_at_ct_system(const std::string& rootfs, std::string_view ostype) {
-    const RootFolder root(rootfs);
+    return look_at_ct_system(RootFolder(rootfs), ostype);
+}
+
+CtSystem look_at_ct_system(const RootFolder& root, std::string_view ostype) {
     CtSystem system;
     system.has_etc = root.exists("/etc");
     system.family = ostype.empty() || ostype == "unmanaged" ? family_of(root) : ostype;
@@ -80,9 +83,13 @@ CtSystem look_at_ct_system(const std::string& rootfs, std::string_view ostype) {
 
 std::vector<std::string> write_ct_net_files(const Config& config, const CtNetFacts& facts,
                                             const std::string& rootfs, CtOwner owner) {
+    return write_ct_net_files(config, facts, RootFolder(rootfs), owner);
+}
+
+std::vector<std::string> write_ct_net_files(const Config& config, const CtNetFacts& facts,
+                                            const RootFolder& root, CtOwner owner) {
     std::vector<std::string> notes;
-    const CtSystem system = look_at_ct_system(rootfs, config.string_of("ostype"));
-    const RootFolder root(rootfs);
+    const CtSystem system = look_at_ct_system(root, config.string_of("ostype"));
     for (const CtFile& file : ct_net_files(config, facts, system, notes)) {
         if (root.find(ignore_mark(file.path)) != RootFolder::Found::nothing) continue;
         const auto found = root.find(file.path);

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "engine/container/volume_root.h"
 #include "engine/error.h"
 #include "engine/units.h"
 
@@ -58,9 +59,12 @@ class NewFile {
 
 }  // namespace
 
-RootFolder::RootFolder(const std::string& folder)
-    : folder_(folder), root_(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-    if (!root_) fail_errno(errno, "cannot open the root file system " + folder);
+RootFolder::RootFolder(const std::string& volume)
+    : folder_(volume),
+      root_(is_image_volume(volume)
+                ? open_volume_root(volume)
+                : Fd(::open(volume.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC))) {
+    if (!root_) fail_errno(errno, "cannot open the root file system " + volume);
 }
 
 Fd RootFolder::open(const std::string& path, int flags) const {

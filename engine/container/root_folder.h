@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "engine/container/net.h"
 #include "engine/fd.h"
@@ -15,7 +16,12 @@ namespace lodge {
 // when the folder cannot be opened.
 class RootFolder {
   public:
-    explicit RootFolder(const std::string& folder);
+    // A folder, or a raw image with a file system (open_volume_root()).
+    explicit RootFolder(const std::string& volume);
+    // One that is open; `name` is for the words of errors.
+    RootFolder(Fd root, std::string name) : folder_(std::move(name)), root_(std::move(root)) {}
+
+    const Fd& root() const { return root_; }
 
     // What stands at a path, its last link not followed.
     enum class Found { nothing, file, folder, link, other };

@@ -13,6 +13,7 @@
 #include "engine/container/oci.h"
 #include "engine/container/rootfs_source.h"
 #include "engine/container/user_namespace.h"
+#include "engine/container/volume_root.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/template/catalogue.h"
@@ -51,7 +52,7 @@ void require_empty(const Fd& folder, const std::string& path) {
 }
 
 void check_empty(Work&, const Values& on) {
-    require_empty(open_folder(on.text("folder")), on.text("folder"));
+    require_empty(open_volume_root(on.text("folder")), on.text("folder"));
 }
 std::string check_empty_shell(const Values& on) {
     return "test -z \"$(ls -A " + shell_quote(on.text("folder")) + ")\"";
@@ -77,7 +78,7 @@ struct Fill {
 };
 
 void fill(Work& work, const Values& on, const Fill& how) {
-    Fd folder = open_folder(on.text("folder"));
+    Fd folder = open_volume_root(on.text("folder"));
     work_as_owner(work, parse_id_map(on.list("map")), [&](Work& doing, const Ownership& owner) {
         RootWriter writer(std::move(folder), owner, how.links, how.what);
         Extraction extraction{.what = how.what,
@@ -90,7 +91,14 @@ void fill(Work& work, const Values& on, const Fill& how) {
         if (!words.empty()) doing.say(words);
         for (const std::string& note : writer.notes())
             doing.say(note);
-        if (::syncfs(writer.root().get()) != 0) fail_errno(errno, "cannot " + how.what);
+        // An image that its storage has no room for learns of it only now.
+        if (::syncfs(writer.root().get()) == 0) return;
+        if (errno == EIO)
+            fail(
+                Exit::missing,
+                "cannot {}: what was written did not reach the disk: its storage is full or broken",
+                how.what);
+        fail_errno(errno, "cannot " + how.what);
     });
 }
 
@@ -111,8 +119,7 @@ void extract(Work& work, const Values& on) {
 void copy(Work& work, const Values& on) {
     const std::string& source = on.text("source");
     const std::string what = "copy " + printable(source);
-    const Fd from(::open(source.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!from) fail_errno(errno, "cannot " + what);
+    const Fd from = open_volume_root(source);
     fill(work, on, {what, 0, Links::refuse, [&](RootWriter& writer, Extraction& extraction) {
                         copy_tree(from, writer, extraction);
                         return "";
@@ -150,6 +157,7 @@ std::string extract_shell(const Values& on) {
 
 void empty(Work& work, const Values& on) {
     const std::string& path = on.text("folder");
+    if (is_image_volume(path)) return;  // it goes as a whole
     Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!folder && errno == ENOENT) return;
     if (!folder) fail_errno(errno, "cannot open the folder " + printable(path));

@@ -13,7 +13,7 @@
 #include "engine/vm/identity.h"
 
 // Snapshots, clones and templates of containers. On btrfs they share what is the same; elsewhere
-// they are copies, which share blocks where the file system can (XFS).
+// they are copies, of folders and of images, which share blocks where the file system can (XFS).
 
 namespace lodge {
 namespace {
@@ -23,6 +23,7 @@ struct Disk {
     std::string key, path;
     VolumeId id;
     int64_t size = 0;
+    CtFormat format = CtFormat::folder;
 };
 
 int64_t size_of(const Properties& parts) {
@@ -44,12 +45,14 @@ std::vector<Disk> disks_of(Engine& engine, const Guest& guest, const Section& se
             continue;
         }
         const VolumeInfo info = engine.storages.info(volume);
-        if (info.format != "subvol")
-            fail(Exit::refused, "cannot {} {}: {} is no folder", verb, guest_words(guest), volume);
+        if (info.format != "subvol" && info.format != "raw")
+            fail(Exit::refused, "cannot {} {}: {} is neither a folder nor a raw image", verb,
+                 guest_words(guest), volume);
         std::vector<std::string> problems;
         const Properties parts =
             Properties::parse_lenient(*guest.config.schema().find(key), value, problems);
-        disks.push_back({key, info.path, *id, size_of(parts)});
+        disks.push_back({key, info.path, *id, size_of(parts),
+                         info.format == "raw" ? CtFormat::image : CtFormat::folder});
     }
     return disks;
 }
@@ -59,8 +62,8 @@ std::string snapshot_path(const Disk& disk, std::string_view name) {
 }
 
 CtVolume snapshot_volume(const Disk& disk, std::string_view name) {
-    return {fmt::format("{}:{}@{}", disk.id.storage, disk.id.name, name),
-            snapshot_path(disk, name)};
+    return {fmt::format("{}:{}@{}", disk.id.storage, disk.id.name, name), snapshot_path(disk, name),
+            disk.format};
 }
 
 // Of files that change while they are copied nobody knows what they are.
@@ -112,11 +115,13 @@ Plan CtKind::snapshot(Engine& engine, const Guest& guest, const Values& words) c
     const IdMap map = id_map_of(engine.host, guest.config);
     const auto disks = disks_of(engine, guest, guest.config.current, "make a snapshot of");
     const bool copies = std::any_of(disks.begin(), disks.end(), [&](const Disk& disk) {
-        return !engine.host.is_root() || !is_on_btrfs(disk.path);
+        return !engine.host.is_root() || disk.format == CtFormat::image || !is_on_btrfs(disk.path);
     });
     Hold hold(engine, guest, copies, plan);
+    const int running = ct_process(engine.host, guest.id) ? guest.id : 0;
     for (const Disk& disk : disks)
-        plan_copy_ct_volume(engine, disk.path, snapshot_volume(disk, name), 0, map, true, plan);
+        plan_copy_ct_volume(engine, disk.path, snapshot_volume(disk, name), 0, map, true, plan,
+                            running);
     hold.end();
     plan.step("note it in the configuration",
               section_action("ct-snapshot-note", guest.id, name, words.text("description", ""),
@@ -162,10 +167,10 @@ Plan CtKind::rollback(Engine& engine, const Guest& guest, const Values& words) c
         step.no_way_back = false;
     // First all that can fail, beside what there is; then names change places.
     for (const Disk& disk : disks)
-        plan_copy_ct_volume(engine, snapshot_path(disk, name),
-                            {disk.id.storage + ":" + disk.id.name + ".new", disk.path + ".new"},
-                            disk.size, map, false, plan);
-    const size_t first = plan.steps.size();
+        plan_copy_ct_volume(
+            engine, snapshot_path(disk, name),
+            {disk.id.storage + ":" + disk.id.name + ".new", disk.path + ".new", disk.format},
+            disk.size, map, false, plan);
     for (const Disk& disk : disks) {
         plan.step("put " + disk.id.name + " aside",
                   {"rename", {{"from", disk.path}, {"to", disk.path + ".old"}}},
@@ -174,12 +179,11 @@ Plan CtKind::rollback(Engine& engine, const Guest& guest, const Values& words) c
                   {"rename", {{"from", disk.path + ".new"}, {"to", disk.path}}},
                   Action{"rename", {{"from", disk.path}, {"to", disk.path + ".new"}}});
     }
-    (void)first;
     plan.step("take over its configuration",
               section_action("ct-snapshot-take", guest.id, name, "", 0));
     plan.no_way_back();
     for (const Disk& disk : disks)
-        plan_remove_ct_volume(engine, disk.path + ".old", map, plan);
+        plan_remove_ct_volume(engine, disk.path + ".old", map, plan, disk.path);
     if (words.flag("start")) plan.step("start it", {"guest-start", {{"guest", guest.id}}});
     plan.afterwards = fmt::format("{} is as it was at {}", guest_words(guest), name);
     return plan;
@@ -218,6 +222,7 @@ Plan CtKind::clone(Engine& engine, const Guest& guest, const Values& words) cons
     }
     const IdMap map = id_map_of(engine.host, guest.config);
     Plan copies;
+    const int running = snapshot.empty() && ct_process(engine.host, guest.id) ? guest.id : 0;
     const auto disks = disks_of(engine, guest, *section, "clone");
     for (const auto& [key, value] : section->entries()) {
         if (is_personal(key)) continue;
@@ -227,10 +232,10 @@ Plan CtKind::clone(Engine& engine, const Guest& guest, const Values& words) cons
         const Field* field = guest.config.schema().find(key);
         if (disk != disks.end()) {
             const Storage& storage = engine.storages.get(words.text("storage", disk->id.storage));
-            const CtVolume volume = next_ct_volume(engine, storage, id, copies);
+            const CtVolume volume = next_ct_volume(engine, storage, id, copies, disk->format);
             plan_copy_ct_volume(engine,
                                 snapshot.empty() ? disk->path : snapshot_path(*disk, snapshot),
-                                volume, disk->size, map, false, copies);
+                                volume, disk->size, map, false, copies, running);
             Properties parts = Properties::parse_lenient(*field, value, problems);
             parts.set("volume", volume.id);
             config.current.set(key, parts.print());
@@ -258,6 +263,7 @@ Plan CtKind::clone(Engine& engine, const Guest& guest, const Values& words) cons
     plan.append(std::move(copies));
     hold.end();
     plan.step("all is made: unlock it", {"config-finish", who});
+    plan.no_way_back();
     return plan;
 }
 

@@ -19,6 +19,7 @@ Action prepare_action(const Host& host, int id, const LxcConfig& lxc) {
               {"config", lxc.config}};
     if (!lxc.seccomp.empty()) on.set({"seccomp", lxc.seccomp});
     if (!lxc.devices.empty()) on.set({"devices", lxc.devices});
+    if (!lxc.mounts.empty()) on.set({"mounts", lxc.mounts});
     return {"ct-prepare", std::move(on)};
 }
 

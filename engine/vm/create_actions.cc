@@ -82,6 +82,8 @@ void guest_start(Work& work, const Values& on) {
     Engine& engine = work.engine();
     engine.storages.forget();
     const Guest guest = load_guest(engine, guest_of(on));
+    // A job that broke off may have come that far.
+    if (vm_process(engine.host, guest.id)) return work.say(guest_words(guest) + " runs already");
     const Plan plan = guest.kind->start(engine, guest, {});
     for (const std::string& words : plan.warnings)
         work.say("warning: " + words);

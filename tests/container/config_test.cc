@@ -47,6 +47,9 @@ LxcFacts facts_of(const std::string& text) {
         if (name == "apparmor-parser") facts.apparmor_parser = true;
         if (name == "no-seccomp") facts.seccomp = false;
         if (name == "volume") facts.volumes[words.at(0)] = words.at(1);
+        if (name == "image") facts.images[words.at(0)] = words.at(1);
+        if (name == "no-io-weight") facts.io_weight.clear();
+        if (name == "bfq") facts.io_weight = "blkio.bfq.weight", facts.io_weight_problem = value;
         if (name == "volume-problem")
             facts.volume_problems[words.at(0)] = value.substr(words.at(0).size() + 1);
         if (name == "device")
@@ -62,6 +65,7 @@ LxcFacts facts_of(const std::string& text) {
 std::string print(const LxcConfig& lxc) {
     std::string text = lxc.config;
     if (!lxc.devices.empty()) text += "--- devices\n" + lxc.devices;
+    if (!lxc.mounts.empty()) text += "--- mounts\n" + lxc.mounts;
     if (!lxc.seccomp.empty()) text += "--- seccomp\n" + lxc.seccomp;
     for (const std::string& words : lxc.warnings)
         text += "warning: " + words + "\n";

@@ -1,20 +1,10 @@
-#include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
+#include "tests/container/real.h"
+
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <thread>
-
-#include "engine/cgroup.h"
-#include "engine/container/container.h"
-#include "engine/container/life.h"
-#include "engine/error.h"
-#include "engine/units.h"
-#include "tests/support/scratch.h"
 
 // Containers of this machine's busybox, started for real.
 
@@ -22,97 +12,6 @@ namespace lodge {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Straight is the work of a plan without a job.
-class Straight : public Work {
-  public:
-    explicit Straight(Engine& engine) : engine_(engine) {}
-    Engine& engine() override { return engine_; }
-    void say(const std::string& line) override { said += line + "\n"; }
-    void progress(int64_t, int64_t, std::string_view) override {}
-    bool going() override { return true; }
-    std::string said;
-
-  private:
-    Engine& engine_;
-};
-
-class RealContainer : public ::testing::Test {
-  protected:
-    void SetUp() override {
-        if (::geteuid() != 0) GTEST_SKIP() << "only root makes containers without systemd";
-        if (!host_.program("busybox")) GTEST_SKIP() << "busybox-static is not installed";
-        if (group_roots(host_).version1.empty() && group_roots(host_).version2.empty())
-            GTEST_SKIP() << "this machine has no control groups";
-        // Numbers for root that only this test sees.
-        if (::unshare(CLONE_NEWNS) != 0 ||
-            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-            GTEST_SKIP() << "this kernel gives us no mount namespace";
-        const std::string ranges = scratch_.folder.path() + "/subid";
-        std::ofstream(ranges) << "root:100000:65536\n";
-        for (const char* file : {"/etc/subuid", "/etc/subgid"})
-            ASSERT_EQ(::mount(ranges.c_str(), file, nullptr, MS_BIND, nullptr), 0) << file;
-        ready_ = true;
-    }
-    void TearDown() override {
-        if (!ready_) return;
-        for (const Guest& guest : list_guests(scratch_.engine))
-            carry(guest.kind->destroy(scratch_.engine, guest, {{"force", true}}));
-        // Nothing of it is left in the kernel.
-        for (const auto& [controller, root] : group_roots(host_).version1)
-            EXPECT_FALSE(fs::exists(root + "/" + guests_group(host_))) << root;
-        for (const char* file : {"/etc/subuid", "/etc/subgid"})
-            ::umount(file);
-    }
-
-    std::string carry(const Plan& plan) {
-        Straight work(scratch_.engine);
-        carry_out(
-            plan, scratch_.engine.actions, work, [](void*, size_t, std::string_view) {}, nullptr);
-        return work.said;
-    }
-    Guest make(bool privileged, const std::vector<std::string>& values = {}) {
-        Values words{{"template", "demo"}, {"net", "none"}, {"name", "web"}};
-        words.add("values", "memory=64");
-        words.add("values", "swap=0");
-        for (const std::string& value : values)
-            words.add("values", value);
-        if (privileged) words.set({"privileged", true});
-        carry(kind().create(scratch_.engine, 101, words));
-        return load_guest(scratch_.engine, 101);
-    }
-    const GuestKind& kind() const {
-        for (const GuestKind* one : scratch_.engine.kinds)
-            if (one->name() == "ct") return *one;
-        throw Error("no containers");
-    }
-    void start(const Guest& guest) { carry(kind().start(scratch_.engine, guest, {})); }
-    void stop(const Guest& guest) { carry(kind().stop(scratch_.engine, guest, {})); }
-    GuestState state() {
-        return kind().look(scratch_.engine, load_guest(scratch_.engine, 101)).state;
-    }
-    pid_t init() {
-        const auto monitor = ct_process(host_, 101);
-        const auto first = monitor ? ct_init(host_, *monitor) : std::nullopt;
-        return first ? first->pid : 0;
-    }
-    std::string inside(const std::string& command) {
-        Program program;
-        program.argv = {host_.need_program("lodge-lxc"),
-                        "attach",
-                        host_.run_folder() + "/guest",
-                        "101",
-                        "--",
-                        "/bin/sh",
-                        "-c",
-                        command};
-        return run_program(program, std::chrono::seconds(20)).output;
-    }
-
-    ScratchEngine scratch_;
-    Host& host_ = scratch_.host;
-    bool ready_ = false;
-};
 
 TEST_F(RealContainer, UnprivilegedRootIsNobodyHere) {
     const Guest guest = make(false);
@@ -141,7 +40,7 @@ TEST_F(RealContainer, PrivilegedRootIsRootWithFewerCapabilities) {
 }
 
 TEST_F(RealContainer, LimitsHoldAndChangeWhileItRuns) {
-    const Guest guest = make(false, {"cpulimit=0.5", "lxc.cgroup2.pids.max=40"});
+    const Guest guest = make(false, {"cpulimit=0.5", "pids=40"});
     start(guest);
     const std::string group = ct_group(host_, 101, "memory");
     if (group.empty()) GTEST_SKIP() << "this machine has no control group for memory";
@@ -155,6 +54,15 @@ TEST_F(RealContainer, LimitsHoldAndChangeWhileItRuns) {
     carry(kind().set(scratch_.engine, load_guest(scratch_.engine, 101),
                      {{"values", std::vector<std::string>{"memory=96"}}}));
     EXPECT_EQ(host_.read_line(file), std::to_string(96 << 20));
+    carry(kind().set(scratch_.engine, load_guest(scratch_.engine, 101),
+                     {{"values", std::vector<std::string>{"pids=30"}}}));
+    EXPECT_EQ(host_.read_line(ct_group(host_, 101, "pids") + "/pids.max"), "30");
+    EXPECT_NE(
+        inside("i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done 2>&1").find("can't fork"),
+        std::string::npos);
+    carry(kind().set(scratch_.engine, load_guest(scratch_.engine, 101),
+                     {{"delete", std::vector<std::string>{"pids"}}}));
+    EXPECT_EQ(host_.read_line(ct_group(host_, 101, "pids") + "/pids.max"), "max");
     carry(kind().set(scratch_.engine, load_guest(scratch_.engine, 101),
                      {{"values", std::vector<std::string>{"tty=4"}}}));
     EXPECT_EQ(load_guest(scratch_.engine, 101).config.pending.get("tty"), "4");

@@ -7,8 +7,11 @@
 //                                        on it, to the socket that is standard output
 //
 // attach takes options before WORD: --uid N, --gid N, --cwd PATH, --env NAME=VALUE, --clean.
+//
+// Nothing that is open here reaches the container: of descriptors only the standard ones of attach.
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>
 #include <sched.h>
@@ -29,6 +32,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "engine/container/image_mount.h"
 
 namespace {
 
@@ -72,29 +77,88 @@ bool make_device(const std::string& folder, const char* line) {
            ::chown(path.c_str(), uid, gid) == 0 && ::chmod(path.c_str(), mode & 0777) == 0;
 }
 
-// The nodes lie on a file system that nobody but this process and the container sees: it goes with
-// them, however they end. /run itself lets no node be opened.
-int make_devices(const std::string& run) {
-    std::FILE* list = std::fopen((run + "/devices").c_str(), "re");
-    if (!list) return errno == ENOENT ? 0 : say_errno("cannot read " + run + "/devices");
+using Lines = std::vector<std::string>;
+
+// The lines of a file of the run folder; none when it is not there. False when it cannot be read.
+bool read_lines(const std::string& path, Lines& lines) {
+    std::FILE* file = std::fopen(path.c_str(), "re");
+    if (!file) return errno == ENOENT;
+    char* line = nullptr;
+    size_t size = 0;
+    for (ssize_t got = 0; (got = ::getline(&line, &size, file)) > 0;)
+        lines.emplace_back(line, line[got - 1] == '\n' ? got - 1 : got);
+    std::free(line);
+    const bool well = std::ferror(file) == 0;
+    std::fclose(file);
+    return well;
+}
+
+// What is mounted from here on is seen by nobody but this process and the container: it goes with
+// them, however they end.
+bool be_alone() {
+    return ::unshare(CLONE_NEWNS) == 0 &&
+           ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
+}
+
+// /run itself lets no node be opened.
+int make_devices(const std::string& run, const Lines& lines) {
     const std::string folder = run + "/dev";
     ::mkdir(folder.c_str(), 0755);
-    int status = 0;
-    if (::unshare(CLONE_NEWNS) != 0 ||
-        ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0 ||
-        ::mount("devices", folder.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k") !=
-            0)
-        status = say_errno("cannot make a place for devices at " + folder);
-    std::array<char, 512> line{};
-    while (status == 0 && std::fgets(line.data(), line.size(), list))
-        if (!make_device(folder, line.data()))
-            status = say_errno("cannot make the device " + std::string(line.data()));
-    std::fclose(list);
-    return status;
+    if (::mount("devices", folder.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k") !=
+        0)
+        return say_errno("cannot make a place for devices at " + folder);
+    for (const std::string& line : lines)
+        if (!make_device(folder, line.c_str())) return say_errno("cannot make the device " + line);
+    return 0;
+}
+
+// A line of "mounts": key, options, file.
+int mount_images(const std::string& run, const Lines& lines) {
+    ::mkdir((run + "/disk").c_str(), 0711);
+    for (const std::string& line : lines) {
+        const auto first = line.find(' '), second = line.find(' ', first + 1);
+        if (first == std::string::npos || second == std::string::npos)
+            return say("a bad line of " + run + "/mounts: " + line);
+        const std::string key = line.substr(0, first), image = line.substr(second + 1);
+        std::string options = line.substr(first + 1, second - first - 1);
+        if (options.rfind("rw", 0) == 0) options.erase(0, 2);
+        const std::string folder = run + "/disk/" + key;
+        ::mkdir(folder.c_str(), 0755);
+        const lodge::ImageMount mount(image, options);
+        if (!mount || !mount.attach(folder)) {
+            const int trouble = errno;
+            std::string words = key + ": cannot mount " + image + ": " +
+                                (trouble == EBUSY ? "it is in use" : std::strerror(trouble));
+            if (!mount.words().empty()) words += " (" + mount.words() + ")";
+            return say(words);
+        }
+    }
+    return 0;
+}
+
+// Root writes the container's maps of numbers itself; liblxc asks newuidmap and newgidmap all the
+// same, by a shell, when it finds them (lxc_map_ids() in src/lxc/conf.c): four programs that a
+// start waits for. Debian has them in /usr/bin. A person's hooks get the whole path.
+void hide_map_helpers(const std::string& config) {
+    Lines lines;
+    if (::geteuid() != 0 || !read_lines(config, lines)) return;
+    for (const std::string& line : lines)
+        if (line.rfind("lxc.hook.", 0) == 0) return;
+    ::setenv("PATH", "/usr/sbin:/sbin", 1);
 }
 
 int run(const char* folder, const char* id) {
-    if (const int status = make_devices(std::string(folder) + "/" + id); status != 0) return status;
+    const std::string own = std::string(folder) + "/" + id;
+    Lines devices, images;
+    if (!read_lines(own + "/devices", devices) || !read_lines(own + "/mounts", images))
+        return say_errno("cannot read what " + own + " says of devices and images");
+    if (!devices.empty() || !images.empty()) {
+        if (!be_alone()) return say_errno("cannot have mounts of its own");
+        int status = devices.empty() ? 0 : make_devices(own, devices);
+        if (status == 0 && !images.empty()) status = mount_images(own, images);
+        if (status != 0) return status;
+    }
+    hide_map_helpers(own + "/config");
     const Container container(folder, id);
     if (!container.handle) return say("liblxc cannot read the container's configuration");
     container.handle->want_daemonize(container.handle, false);
@@ -137,10 +201,19 @@ bool read_options(int count, char** words, Attach& attach) {
 // What liblxc's own function does, but that a program which is not there is told as a shell does.
 int become(void* given) {
     auto* words = static_cast<char**>(given);
+    // Of our terminal, when it is only part of what we were given: nothing in the container may
+    // push keys into it (ioctl_tty(2), TIOCSTI).
+    if (!::isatty(STDIN_FILENO) || !::isatty(STDOUT_FILENO)) ::setsid();
     ::execvp(words[0], words);
     const int trouble = errno;
     std::fprintf(stderr, "%s: %s\n", words[0], std::strerror(trouble));
     return trouble == ENOENT ? not_found : not_runnable;
+}
+
+// Who ends us, with Ctrl-C at a terminal that is not the program's, means the program.
+pid_t program_inside = 0;
+void hand_on(int signal) {
+    if (program_inside > 0) ::kill(program_inside, signal);
 }
 
 int attach(const char* folder, const char* id, int count, char** words) {
@@ -156,6 +229,9 @@ int attach(const char* folder, const char* id, int count, char** words) {
         0)
         return say("liblxc cannot enter the container");
     int status = 0;
+    program_inside = pid;
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+        ::signal(signal, hand_on);
     while (::waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) return say_errno("cannot wait for the program");
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -190,6 +266,8 @@ int console(const char* folder, const char* id, int number) {
 
 int main(int count, char** words) {
     const std::string_view mode = count > 3 ? words[1] : "";
+    // Whoever starts us may have left more open than they know.
+    ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     if (mode == "run") return run(words[2], words[3]);
     if (mode == "attach") return attach(words[2], words[3], count - 4, words + 4);
     if (mode == "console" && count == 5) return console(words[2], words[3], std::atoi(words[4]));
