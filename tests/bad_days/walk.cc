@@ -1,12 +1,15 @@
 #include "tests/bad_days/walk.h"
 
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <set>
 
+#include "engine/container/container.h"
+#include "engine/state/mounts.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/vm.h"
@@ -18,7 +21,8 @@ using Texts = std::vector<std::string>;
 
 void add_named(const Section& section, std::set<std::string>& volumes) {
     for (const auto& [key, value] : section.entries()) {
-        const bool names_one = key == "vmstate" || key.starts_with("unused") || is_disk_key(key);
+        const bool names_one =
+            key == "vmstate" || key.starts_with("unused") || is_disk_key(key) || is_mount_key(key);
         if (!names_one) continue;
         const std::string volume = key == "vmstate" ? value : volume_of(value);
         if (!volume.empty()) volumes.insert(volume);
@@ -40,14 +44,25 @@ Walk::~Walk() {
     for (const std::string& name : host.list(host.run_folder() + "/guest")) {
         const auto id = parse_integer(name);
         if (!id) continue;
+        const std::string kind =
+            host.exists(engine.store.path("qemu-server", static_cast<int>(*id))) ? "vm" : "ct";
         Plan plan;
-        plan.step("end it", {"vm-kill", {{"guest", *id}}});
-        plan.step("clean up", {"vm-clean", {{"guest", *id}}});
+        plan.step("end it", {kind + "-kill", {{"guest", *id}}});
+        plan.step("clean up", {kind + "-clean", {{"guest", *id}}});
         try {
             carry_out(plan);
         } catch (const std::exception& trouble) {
             ADD_FAILURE() << "guest " << name << " could not be ended: " << trouble.what();
         }
+    }
+    // What is mounted for a look, and its configuration says so, is no leftover.
+    for (const Mount& mount : parse_mounts(host.read("/proc/self/mountinfo").value_or(""))) {
+        const std::string places = host.run_folder() + "/mount/";
+        if (!mount.point.starts_with(places)) continue;
+        ::umount2(mount.point.c_str(), MNT_DETACH);
+        const auto id = parse_integer(mount.point.substr(places.size()));
+        if (!id || config(static_cast<int>(*id)).find("lock: mounted") == std::string::npos)
+            ADD_FAILURE() << mount.point << " was still mounted";
     }
     // A template's disks are immutable, and would outlive the folder.
     for (const std::string& volume : volumes()) {
@@ -65,6 +80,20 @@ void Walk::make_guest(int id, const Texts& more) {
     carry_out(vm().create(engine, id, {{"values", values}, {"disk", "16M"}, {"net", "none"}}));
 }
 
+void Walk::make_container(int id, Values more) {
+    more.set({"template", "demo"});
+    more.set({"net", "none"});
+    more.add("values", "memory=32");
+    more.add("values", "swap=0");
+    carry_out(ct().create(engine, id, more));
+}
+
+const GuestKind& Walk::kind(std::string_view name) const {
+    for (const GuestKind* one : engine.kinds)
+        if (one->name() == name) return *one;
+    throw Error("there is no such kind");
+}
+
 bool Walk::runs(int id) {
     return vm_process(host, id).has_value();
 }
@@ -78,7 +107,8 @@ Texts Walk::volumes() {
     Texts found;
     for (const auto& storage : engine.storages.all())
         for (const VolumeInfo& volume : storage->list())
-            if (volume.content == "images") found.push_back(volume.id);
+            if (volume.content == "images" || volume.content == "rootdir")
+                found.push_back(volume.id);
     return found;
 }
 
@@ -135,17 +165,19 @@ Texts Walk::unknown_processes() {
         }
         if (line.find(scratch.folder.path()) == std::string::npos) continue;
         const std::string program = line.substr(0, line.find('\0'));
-        if (program.find("qemu-system") != std::string::npos || program.ends_with("swtpm"))
+        // A program that came into a container is no monitor.
+        const bool monitor = program.ends_with("lodge-lxc") &&
+                             line.find(std::string("\0run\0", 5)) != std::string::npos;
+        if (program.find("qemu-system") != std::string::npos || program.ends_with("swtpm") ||
+            monitor)
             unknown.push_back(fmt::format("process {} ({})", name, program));
     }
     return unknown;
 }
 
-Texts Walk::faults() {
-    Texts faults;
-    std::set<std::string> named;
-    for (const int id : engine.store.ids("qemu-server")) {
-        const Guest one = read_guest_leniently(engine, vm(), id);
+void Walk::look_at_kind(const GuestKind& kind, std::set<std::string>& named, Texts& faults) {
+    for (const int id : engine.store.ids(kind.folder())) {
+        const Guest one = read_guest_leniently(engine, kind, id);
         if (!one.unreadable.empty()) {
             faults.push_back(one.unreadable);
             continue;
@@ -153,17 +185,35 @@ Texts Walk::faults() {
         for (const auto& problem : one.config.problems())
             faults.push_back(fmt::format("guest {}: {}", id, problem.words));
         const std::string lock = one.config.current.get("lock").value_or("");
-        if (!lock.empty() && lock != "suspended")
+        const bool mounted =
+            lock == "mounted" && host.exists(ct_mount_place(host, id) + "/bin/busybox");
+        if (!lock.empty() && lock != "suspended" && !mounted)
             faults.push_back(fmt::format("guest {} is locked: {}", id, lock));
         for (const std::string& volume : named_volumes(one.config)) {
             named.insert(volume);
             try {
-                (void)engine.storages.info(volume);
+                const std::string path = engine.storages.info(volume).path;
+                // A container's snapshots lie beside its volumes.
+                const size_t slash = path.rfind('/');
+                for (const std::string& file : host.list(path.substr(0, slash))) {
+                    const std::string own = path.substr(slash + 1);
+                    if (!file.starts_with(own) || file == own) continue;
+                    if (file[own.size()] != '@' ||
+                        !one.config.snapshot(file.substr(own.size() + 1)))
+                        faults.push_back("nobody has " + path.substr(0, slash + 1) + file);
+                }
             } catch (const Error& trouble) {
                 faults.push_back(fmt::format("guest {} names {}: {}", id, volume, trouble.what()));
             }
         }
     }
+}
+
+Texts Walk::faults() {
+    Texts faults;
+    std::set<std::string> named;
+    for (const GuestKind* one : engine.kinds)
+        look_at_kind(*one, named, faults);
     for (const std::string& volume : volumes())
         if (!named.count(volume)) faults.push_back("nobody has " + volume);
     for (const std::string& folder : {std::string("qemu-server"), std::string("lxc")})
@@ -189,7 +239,11 @@ void expect_truth(Walk& walk, const JobRecord& record) {
     const Outcome jobs = walk.lodge({"job", "list"});
     EXPECT_EQ(jobs.status, 0) << jobs.trouble;
     EXPECT_NE(jobs.output.find(job_state_word(record.state)), std::string::npos) << jobs.output;
-    for (const int id : walk.engine.store.ids("qemu-server")) {
+    std::vector<int> ids;
+    for (const GuestKind* one : walk.engine.kinds)
+        for (const int id : walk.engine.store.ids(one->folder()))
+            ids.push_back(id);
+    for (const int id : ids) {
         const std::string number = std::to_string(id);
         EXPECT_NE(list.output.find(number), std::string::npos) << list.output;
         Outcome show = walk.lodge({"show", number});

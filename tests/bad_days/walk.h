@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,17 +25,22 @@ class Walk {
     Engine& engine = scratch.engine;
     const Host& host = scratch.host;
 
-    const GuestKind& vm() const { return *guest_kinds().front(); }
+    const GuestKind& vm() const { return kind("vm"); }
+    const GuestKind& ct() const { return kind("ct"); }
     Guest guest(int id) { return load_guest(engine, id); }
-    bool has_guest(int id) { return host.exists(engine.store.path("qemu-server", id)); }
+    bool has_guest(int id) { return !config(id).empty(); }
     std::string config(int id) {
-        return host.read(engine.store.path("qemu-server", id)).value_or("");
+        for (const GuestKind* one : engine.kinds)
+            if (const auto text = host.read(engine.store.path(one->folder(), id))) return *text;
+        return "";
     }
     void carry_out(const Plan& plan) { engine.jobs.run_here(engine, plan); }
     // A guest of 32 MiB with one qcow2 disk and nothing else.
     void make_guest(int id, const std::vector<std::string>& more = {});
-    void start(int id) { carry_out(vm().start(engine, guest(id), {})); }
-    void stop(int id) { carry_out(vm().stop(engine, guest(id), {{"force", true}})); }
+    // A container of this machine's busybox and nothing else; words as CtKind::create() has them.
+    void make_container(int id, Values more = {});
+    void start(int id) { carry_out(guest(id).kind->start(engine, guest(id), {})); }
+    void stop(int id) { carry_out(guest(id).kind->stop(engine, guest(id), {{"force", true}})); }
     bool runs(int id);
     std::string state(int id);
     // Every QEMU ends as by a crash of its own.
@@ -47,10 +53,16 @@ class Walk {
     // Starts the plan as a job that kills itself there ("3:begin"); returns when it is gone.
     JobRecord kill_job(const Plan& plan, const std::string& at);
 
-    // QEMU and its helpers that run here and that nothing in the run folder names.
+    // QEMU, its helpers and containers' monitors that run here and that nothing in the run folder
+    // names.
     std::vector<std::string> unknown_processes();
     // What is wrong with what lies here, in words; empty when all fits together.
     std::vector<std::string> faults();
+
+  private:
+    const GuestKind& kind(std::string_view name) const;
+    void look_at_kind(const GuestKind& kind, std::set<std::string>& named,
+                      std::vector<std::string>& faults);
 };
 
 // Scenario is a command that is killed at each of its steps.
