@@ -63,6 +63,10 @@ Plan confirm_plan(const Host& host, int number) {
 
 Plan take_back_plan(const Host& host, int number) {
     const TrialRecord record = load_trial(host, number);
+    if (record.phase == TrialPhase::applying && record.boot == trials::boot_id(host) &&
+        trials::alive(host, record.process))
+        fail(Exit::busy, "trial {} ({}) is just being applied; lodge job cancel stops that", number,
+             record.trial.plan.title);
     Plan plan;
     plan.title = fmt::format("take back trial {} ({})", number, record.trial.plan.title);
     plan.step("it is not wanted",
@@ -247,7 +251,10 @@ std::string release_shell(const Values& on) {
 void kept(Work& work, const Values& on) {
     const Host& host = work.engine().host;
     const FileLock held = trials::lock(host);
-    if (const auto record = trials::load(host, number_of(on))) trials::end(host, *record, "kept");
+    const auto record = trials::load(host, number_of(on));
+    if (!record) return;
+    trials::end(host, *record, "kept");
+    trials::forget(host, record->trial.subject);  // it works after all
 }
 std::string kept_shell(const Values& on) {
     return words_for(on, "its record is removed and its watcher ends");

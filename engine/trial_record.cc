@@ -207,6 +207,14 @@ void remember_failed(const Host& host, const std::string& subject, const std::st
     store_failed(host, all);
 }
 
+bool forget(const Host& host, std::string_view subject) {
+    auto all = failed_subjects(host);
+    if (std::erase_if(all, [&](const FailedSubject& one) { return one.subject == subject; }) == 0)
+        return false;
+    store_failed(host, all);
+    return true;
+}
+
 }  // namespace trials
 
 std::vector<FailedSubject> failed_subjects(const Host& host) {
@@ -221,11 +229,7 @@ std::vector<FailedSubject> failed_subjects(const Host& host) {
 
 bool forget_failed(const Host& host, std::string_view subject) {
     const auto held = trials::lock(host);
-    auto all = failed_subjects(host);
-    if (std::erase_if(all, [&](const FailedSubject& one) { return one.subject == subject; }) == 0)
-        return false;
-    trials::store_failed(host, all);
-    return true;
+    return trials::forget(host, subject);
 }
 
 std::vector<TrialView> active_trials(const Host& host) {

@@ -25,6 +25,7 @@ void store(const Host& host, const TrialRecord& record);  // fsync'd
 void end(const Host& host, const TrialRecord& record, const std::string& how);
 
 void remember_failed(const Host& host, const std::string& subject, const std::string& why);
+bool forget(const Host& host, std::string_view subject);  // false: it was not remembered
 
 // Where a watcher says who it is.
 std::string watcher_path(const Host& host, int number);

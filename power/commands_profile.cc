@@ -104,6 +104,13 @@ Plan restore_words(Engine& engine, const Values& words) {
     return restore_plan(engine.host, words.text("place", ""));
 }
 
+Plan schedule_words(Engine& engine, const Values& words) {
+    const std::string time = words.text("at", "");
+    if (time.empty() == !words.flag("remove"))
+        fail(Exit::usage, "say --at TIME or --remove: lodge power schedule silent --at 22:00");
+    return schedule_plan(engine.host, load_profile(engine.host, words.text("profile")), time);
+}
+
 Report kept_words(Engine& engine, const Values&) {
     const auto kept = load_kept(engine.host);
     if (!kept) return {"no power settings are kept\n", "null\n"};
@@ -153,6 +160,18 @@ std::vector<Command> profile_command_table() {
          .more = "With --keep a unit of systemd and a rule of udev bring it back at each start; "
                  "lodge power forget removes both, and lodge.power=off on the kernel's command "
                  "line keeps them from working."},
+        {.subject = "power",
+         .verb = "schedule",
+         .label = "Schedule",
+         .help = "Applies a profile at a time of the day, by a timer of systemd.",
+         .risk = Risk::undoable,
+         .operands = {one_profile},
+         .options = {{.name = "at",
+                      .value = "TIME",
+                      .help = "22:00, or \"Mon..Fri 07:30\" as systemd.time(7) has it."},
+                     {.name = "remove", .help = "Ends it."}},
+         .plan = schedule_words,
+         .more = "Only what has no risk is set, as nobody may be there to answer a trial."},
         {.subject = "power",
          .verb = "kept",
          .label = "Kept settings",

@@ -146,6 +146,48 @@ Plan forget_steps(const Host& host) {
     return plan;
 }
 
+Plan schedule_plan(const Host& host, const Profile& profile, const std::string& time) {
+    if (!is_machines_own(host) || !has_systemd(host))
+        fail(Exit::missing, "a schedule is kept by timers of systemd, which does not run here");
+    const std::string unit = "lodge-power-" + profile.name;
+    const std::string base = host.system("/etc/systemd/system/" + unit);
+    const std::string lodge = host.program("lodge").value_or("/usr/bin/lodge");
+    Plan plan;
+    if (time.empty()) {
+        plan.title = "schedule the profile " + profile.name + " no more";
+        if (!host.exists(base + ".timer"))
+            fail(Exit::not_found, "the profile {} is not scheduled", profile.name);
+        run_step(plan, "the timer ends", {"systemctl", "disable", "--now", unit + ".timer"},
+                 {"systemctl", "enable", "--now", unit + ".timer"});
+        for (const char* ending : {".timer", ".service"})
+            if (const auto before = host.read(base + ending))
+                plan.step(unit + ending + " is removed", {"remove", {{"path", base + ending}}},
+                          Action{"write", {{"path", base + ending}, {"content", *before}}});
+        run_step(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
+        return plan;
+    }
+    if (printable(time) != time || time.size() > 100)
+        fail(Exit::usage, "'{}' is no time: 22:00, or as systemd.time(7) has it", printable(time));
+    plan.title = fmt::format("apply the profile {} at {}", profile.name, time);
+    write_file(plan, host, base + ".service",
+               "[Unit]\nDescription=Lodge's power profile " + profile.name +
+                   "\nConditionKernelCommandLine=!" + std::string(kill_switch) +
+                   "\n\n[Service]\nType=oneshot\nExecStart=" + lodge + " power apply " +
+                   profile.name + " --safe --yes\n",
+               "what is done then");
+    write_file(plan, host, base + ".timer",
+               "[Unit]\nDescription=Lodge's power profile " + profile.name +
+                   " at its time\n\n[Timer]\nOnCalendar=" + time +
+                   "\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
+               "when it is done");
+    if (host.program("systemd-analyze"))
+        run_step(plan, "systemd takes the time", {"systemd-analyze", "calendar", time});
+    run_step(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
+    run_step(plan, "the timer begins", {"systemctl", "enable", "--now", unit + ".timer"},
+             {"systemctl", "disable", "--now", unit + ".timer"});
+    return plan;
+}
+
 namespace {
 
 bool has_word(const std::string& text, std::string_view word) {

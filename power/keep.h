@@ -26,6 +26,11 @@ Plan keep_steps(const Host& host, const std::vector<KnobWish>& wishes, std::stri
 // The steps that make nothing last any more. What is set now stays until the next start.
 Plan forget_steps(const Host& host);
 
+// The plan of a timer that applies a profile at a time of the day ("22:00", or whatever
+// systemd.time (7) takes for OnCalendar=), without what has risk: nobody may be there to answer.
+// `time` empty: the timer is removed. Throws Error(Exit::missing) without systemd.
+Plan schedule_plan(const Host& host, const Profile& profile, const std::string& time);
+
 // The plan of the boot unit and the rule: what lasts is set again, of `place` only when that is not
 // empty. No steps when the kill switch is there, or nothing lasts.
 Plan restore_plan(const Host& host, std::string_view place);

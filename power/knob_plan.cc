@@ -116,12 +116,17 @@ Plan wish_plan(const Host& host, const std::string& title, std::vector<KnobWish>
         return plan;
     }
     Trial trial;
+    std::vector<Knob> knobs;
     for (const KnobWish& wish : wishes) {
+        knobs.push_back(wish.knob);
         watch::add_place(host, wish.knob, options.consent, trial);
         if (wish.knob.kind->risk != KnobRisk::low && trial.subject.empty())
             trial.subject = watch::subject_of(host, wish.knob);
     }
-    watch::add_messages(host, trial);
+    watch::add_messages(host, knobs, trial);
+    for (const FailedSubject& one : failed_subjects(host))
+        if (one.subject == trial.subject)
+            plan.warn(fmt::format("{} failed a trial before: {}", one.subject, one.why));
     trial.plan = std::move(plan);
     if (options.keep) trial.keep = options.keep_plan;
     trial.seconds = options.seconds;

@@ -121,6 +121,7 @@ struct Messages {
 
 struct Sign {
     std::string_view part, and_part;
+    bool of_device = false;  // means something only of a device that is on trial
 };
 // K: igc_main.c, nvme/host/pci.c, r8169_main.c, pci/pci.c, pcie/aer.c, e1000e/netdev.c, libata.
 constexpr Sign signs[] = {
@@ -132,16 +133,25 @@ constexpr Sign signs[] = {
     {"NETDEV WATCHDOG", ""},
     {"transmit queue", "timed out"},
     {"AER:", "Fatal"},
+    {"PCIe Bus Error", "Uncorrect"},
     {"device lost", ""},
-    {"I/O error", "dev "},
-    {"SATA link down", ""},
-    {"nvme", "timeout, aborting"},
-    {"USB disconnect", ""},
-    {"Card not present", ""},
-    {"Link Down", "pciehp"},
+    {"I/O error", "dev ", true},
+    {"SATA link down", "", true},
+    {"failed command", "", true},
+    {"timeout, aborting", "", true},
+    {"USB disconnect", "", true},
+    {"Card not present", "", true},
+    {"Link Down", "", true},
 };
 
-void take_message(std::string_view record, long long since, Messages& messages) {
+bool names_one(std::string_view text, const std::vector<std::string>& names) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        return !name.empty() && text.find(name) != std::string_view::npos;
+    });
+}
+
+void take_message(std::string_view record, long long since, const std::vector<std::string>& names,
+                  Messages& messages) {
     const auto text_at = record.find(';');
     const auto first = record.find(',');
     if (text_at == std::string_view::npos || first == std::string_view::npos) return;
@@ -155,12 +165,13 @@ void take_message(std::string_view record, long long since, Messages& messages) 
     text = text.substr(0, text.find('\n'));
     for (const Sign& sign : signs)
         if (text.find(sign.part) != std::string_view::npos &&
-            text.find(sign.and_part) != std::string_view::npos)
+            text.find(sign.and_part) != std::string_view::npos &&
+            (!sign.of_device || names_one(text, names)))
             messages.trouble = printable(text);
 }
 
 // `since` < 0: only the last number is wanted.
-Messages read_messages(const Host& host, long long since) {
+Messages read_messages(const Host& host, long long since, const std::vector<std::string>& names) {
     Messages messages;
     const Fd fd(::open(host.system("/dev/kmsg").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (!fd) return messages;
@@ -171,17 +182,32 @@ Messages read_messages(const Host& host, long long since) {
         if (got <= 0) return messages;
         // A recorded machine's is a file of many lines.
         for (const std::string& line : split({buffer.data(), static_cast<size_t>(got)}, '\n'))
-            if (!line.starts_with(' ')) take_message(line, since, messages);
+            if (!line.starts_with(' ')) take_message(line, since, names, messages);
     }
 }
 
 }  // namespace
 
-void add_messages(const Host& host, Trial& trial) {
-    const Messages messages = read_messages(host, -1);
+void add_messages(const Host& host, const std::vector<Knob>& knobs, Trial& trial) {
+    std::vector<std::string> names;
+    const auto devices = pci_devices(host);
+    for (const Knob& knob : knobs) {
+        if (knob.kind->risk == KnobRisk::low || knob.place.empty()) continue;
+        names.push_back(knob.place);
+        if (const PciDevice* device = find_device(devices, knob.place)) {
+            names.insert(names.end(), device->cards.begin(), device->cards.end());
+            names.insert(names.end(), device->blocks.begin(), device->blocks.end());
+        }
+        // A SATA host is called by its port in messages: …/ata1/host0/scsi_host/host0
+        for (const std::string& part :
+             split(kernel::real_path(host, "/sys/class/scsi_host/" + knob.place), '/'))
+            if (part.starts_with("ata")) names.push_back(part + ":");
+    }
+    const Messages messages = read_messages(host, -1, {});
     if (messages.last < 0) return;
-    trial.watch.step("the kernel's messages are read",
-                     {"watch-messages", {{"since", static_cast<int64_t>(messages.last)}}});
+    trial.watch.step(
+        "the kernel's messages are read",
+        {"watch-messages", {{"since", static_cast<int64_t>(messages.last)}, {"name", names}}});
 }
 
 std::string subject_of(const Host& host, const Knob& knob) {
@@ -219,7 +245,8 @@ void look_at_counter(Work& work, const Values& on) {
 }
 
 void look_at_messages(Work& work, const Values& on) {
-    const Messages messages = read_messages(work.engine().host, on.integer("since"));
+    const Messages messages =
+        read_messages(work.engine().host, on.integer("since"), on.list("name"));
     if (!messages.trouble.empty()) fail(Exit::failed, "the kernel says: {}", messages.trouble);
 }
 

@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/plan.h"
 #include "engine/trial.h"
@@ -15,8 +16,9 @@ namespace lodge::watch {
 // drivers. Throws Error(Exit::refused) when the machine depends on one of them (its root file
 // system, its only network) and `consent` does not name it.
 void add_place(const Host& host, const Knob& knob, const std::string& consent, Trial& trial);
-// Adds the kernel's messages from now on.
-void add_messages(const Host& host, Trial& trial);
+// Adds the kernel's messages from now on: those that tell of trouble whatever they name, and those
+// that do so of the knobs' devices.
+void add_messages(const Host& host, const std::vector<Knob>& knobs, Trial& trial);
 
 // What is remembered when a trial of the knob fails: "aspm.l1 8086:125c", "cpu.online cpu3".
 std::string subject_of(const Host& host, const Knob& knob);
