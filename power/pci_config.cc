@@ -18,7 +18,7 @@ namespace {
 
 // libpci's own handler ends the program. This one must not return either; the exception passes
 // through frames of C, which Debian compiles with tables for unwinding on all its 64-bit machines.
-[[noreturn]] void on_error(char* format, ...) {
+__attribute__((noreturn)) void on_error(char* format, ...) {
     char words[512];
     va_list list;
     va_start(list, format);
