@@ -5,12 +5,14 @@
 #include "engine/engine.h"
 #include "engine/state/machine_eyes.h"
 #include "engine/state/print.h"
+#include "engine/state/senses.h"
 
 namespace lodge {
 
 using namespace std::chrono_literals;
 
-State::State(Engine& engine) : State(std::make_unique<MachineEyes>(engine), &engine) {}
+State::State(Engine& engine, std::unique_ptr<Senses> senses)
+    : State(std::make_unique<MachineEyes>(engine, std::move(senses)), &engine) {}
 
 State::State(std::unique_ptr<Eyes> eyes) : State(std::move(eyes), nullptr) {}
 
@@ -39,6 +41,12 @@ void State::look() {
 void State::look_at_host() {
     eyes_->look_at_host(seen_);
     note(Part::host, print_of_host(seen_));
+}
+
+void State::look_at_power() {
+    eyes_->look_at_power(seen_);
+    note(Part::host, print_of_host(seen_));
+    note(Part::power, print_of_power(seen_));
 }
 
 void State::look_at_disks() {
@@ -71,6 +79,7 @@ const GuestView* State::guest(int id) const {
 bool State::anything_running() const {
     return std::any_of(seen_.guests.begin(), seen_.guests.end(),
                        [](const GuestView& guest) { return guest.is_up(); }) ||
+           !seen_.trials.empty() ||
            std::any_of(seen_.jobs.begin(), seen_.jobs.end(),
                        [](const JobView& job) { return job.state == JobState::running; });
 }

@@ -11,6 +11,7 @@
 namespace lodge {
 
 struct Engine;
+class Senses;
 
 // State is what was last seen of guests, jobs and the machine. Lists and screens draw only from it.
 // A look is cheap and waits for nobody; what costs more (links, disks, storages, old jobs) is
@@ -19,8 +20,8 @@ struct Engine;
 // For a test that draws screens, Machine in tests/screens/machine.h makes one from text.
 class State {
   public:
-    // The real machine.
-    explicit State(Engine& engine);
+    // The real machine, whose heat and watts are felt by these.
+    State(Engine& engine, std::unique_ptr<Senses> senses);
     // Whatever these eyes see.
     explicit State(std::unique_ptr<Eyes> eyes);
     ~State();
@@ -32,10 +33,11 @@ class State {
     const GuestView* guest(int id) const;                                  // nullptr: none such
     const HostView& host() const { return seen_.host; }
     const std::vector<JobView>& jobs() const { return seen_.jobs; }  // unfinished, newest first
-    bool anything_running() const;  // a guest has a process, or a job is at work
+    bool anything_running() const;  // a guest has a process, a job is at work, a trial counts
 
     // What a screen shows besides. The host's part is cpu_shares, pressure and sensors.
     void look_at_host();
+    void look_at_power();  // power and sensors
     void look_at_disks();
     void look_at_links();
     void look_at_storages();
@@ -47,7 +49,7 @@ class State {
 
     // Grows when something changed that a person would see: figures count as they are shown, three
     // digits or so. One number for all, and one a part.
-    enum class Part { guests, host, jobs, disks, links, storages };
+    enum class Part { guests, host, jobs, disks, links, storages, power };
     uint64_t generation() const { return generation_; }
     uint64_t generation(Part part) const { return generations_[static_cast<size_t>(part)]; }
 
@@ -68,7 +70,7 @@ class State {
     Seen seen_;
     Showing showing_;
     uint64_t generation_ = 0;
-    std::array<uint64_t, 6> generations_{}, prints_{};
+    std::array<uint64_t, 7> generations_{}, prints_{};
     Loop* loop_ = nullptr;
     std::function<void()> tell_;
     Loop::Source timer_, soon_;

@@ -25,6 +25,13 @@ std::string clock_words(const Host& host) {
     return fmt::format("{:02}:{:02}", local.tm_hour, local.tm_min);
 }
 
+// "trial 3: 87 s": until it takes itself back.
+std::string trial_words(const TrialView& trial) {
+    if (trial.phase == TrialPhase::waiting)
+        return fmt::format("trial {}: {} s", trial.number, trial.seconds_left);
+    return fmt::format("trial {} {}", trial.number, trial_phase_word(trial.phase));
+}
+
 }  // namespace
 
 void App::draw(Canvas& canvas) {
@@ -95,6 +102,7 @@ int App::draw_machine(const Area& area) {
                                  host.hottest->alarm ? " too hot" : ""),
                      host.hottest->alarm ? Role::header_warning : Role::header) +
             2;
+    if (host.watts) x = area.put(x, 0, fmt::format("{:.1f} W", *host.watts), Role::header) + 2;
     return x;
 }
 
@@ -107,6 +115,9 @@ void App::draw_header(Area area) {
     if (running > 0) x = area.put(x, 0, counted(running, "job"), Role::header) + 2;
     if (broken > 0)
         x = area.put(x, 0, counted(broken, "job") + " broke off", Role::header_warning) + 2;
+    // What takes itself back is on every screen, with the time that is left.
+    for (const TrialView& trial : state_.seen().trials)
+        x = area.put(x, 0, trial_words(trial), Role::header_warning) + 2;
     if (settings_.console && !readonly_)
         x = area.put(x, 0, locked() ? "locked" : "unlocked",
                      locked() ? Role::header : Role::header_warning) +

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/state.h"
+#include "power/senses.h"
 #include "tui/app.h"
 #include "tui/password.h"
 #include "tui/terminal.h"
@@ -44,7 +45,7 @@ class FullScreen {
     FullScreen(Engine& engine, CommandTables tables, const FullScreenWishes& wishes)
         : console_(wishes.console),
           terminal_({.colors = wishes.colors, .glyphs = wishes.glyphs}),
-          state_(engine),
+          state_(engine, power_senses(engine.host)),
           canvas_(terminal_.size()),
           app_(engine, look_first(), loop_, tables,
                {.colors = terminal_.colors(),

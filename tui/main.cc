@@ -3,6 +3,7 @@
 
 #include "engine/modules.h"
 #include "power/power.h"
+#include "power/sight.h"
 #include "tui/words_run.h"
 
 int main(int argc, char** argv) {
@@ -10,7 +11,8 @@ int main(int argc, char** argv) {
     const std::span<const Command> tables[] = {
         guest_commands(),   snapshot_commands(), disk_commands(),  storage_commands(),
         network_commands(), image_commands(),    job_commands(),   tui_commands(),
-        demo_commands(),    trial_commands(),    power_commands(),
+        demo_commands(),    trial_commands(),    power_commands(), power_sight_commands(),
+        keeper_commands(),
     };
     std::vector<std::span<const ActionKind>> verbs = engine_actions();
     verbs.push_back(power_actions());

@@ -14,9 +14,10 @@ class Eyes {
   public:
     virtual ~Eyes() = default;
 
-    // guests, jobs, and of the host all but cpu_shares and pressure
+    // guests, jobs, trials, and of the host all but cpu_shares and pressure
     virtual void look(Seen& seen, const Showing& showing) = 0;
     virtual void look_at_host(Seen&) {}   // cpu_shares, pressure, sensors
+    virtual void look_at_power(Seen&) {}  // power, sensors
     virtual void look_at_disks(Seen&) {}  // disks, other_file_systems
     virtual void look_at_links(Seen&) {}
     virtual void look_at_storages(Seen&) {}

@@ -37,9 +37,9 @@ std::string release_value(std::string_view text, std::string_view name) {
 
 }  // namespace
 
-HostLook::HostLook(const Host& host, SensorLook& sensors)
+HostLook::HostLook(const Host& host, Senses& senses)
     : host_(host),
-      sensors_(sensors),
+      senses_(senses),
       stat_(host.system("/proc/stat")),
       memory_(host.system("/proc/meminfo")),
       uptime_file_(host.system("/proc/uptime")),
@@ -67,7 +67,8 @@ void HostLook::look(HostView& view, Time now) {
     read_memory(view);
     read_links(view, now);
     read_disks(view, now);
-    view.hottest = sensors_.hottest(now);
+    view.hottest = senses_.hottest(now);
+    view.watts = senses_.watts(now);
     sample(view, now);
 }
 
@@ -173,6 +174,7 @@ void HostLook::sample(HostView& view, Time now) {
     history.memory.add(static_cast<double>(view.memory_used), seconds);
     history.load.add(view.load[0], seconds);
     add(history.celsius, view.hottest ? std::optional(view.hottest->value) : std::nullopt, seconds);
+    add(history.watts, view.watts, seconds);
     add(history.disk_read, view.disk_read, seconds);
     add(history.disk_write, view.disk_write, seconds);
     add(history.net_in, view.net_in, seconds);

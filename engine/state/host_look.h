@@ -9,7 +9,7 @@
 #include "engine/state/figures.h"
 #include "engine/state/guest_look.h"
 #include "engine/state/kernel_file.h"
-#include "engine/state/sensor_look.h"
+#include "engine/state/senses.h"
 #include "engine/state/views.h"
 
 namespace lodge {
@@ -19,7 +19,7 @@ class HostLook {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    HostLook(const Host& host, SensorLook& sensors);
+    HostLook(const Host& host, Senses& senses);
 
     // All but cpu_shares and pressure.
     void look(HostView& view, Time now);
@@ -39,7 +39,7 @@ class HostLook {
     void sample(HostView& view, Time now);
 
     const Host& host_;
-    SensorLook& sensors_;
+    Senses& senses_;
     KernelFile stat_, memory_, uptime_file_, load_, links_, disks_;
     KernelFile pressure_[3];
     std::vector<CpuFigures> processors_, processors_closer_;

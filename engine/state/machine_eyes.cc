@@ -7,22 +7,22 @@
 #include "engine/state/host_look.h"
 #include "engine/state/job_look.h"
 #include "engine/state/link_look.h"
-#include "engine/state/sensor_look.h"
+#include "engine/state/senses.h"
 #include "engine/state/storage_look.h"
 
 namespace lodge {
 
 struct MachineEyes::Rooms {
-    Rooms(Engine& engine, std::unique_ptr<SensorSource> chips)
-        : sensors(engine.host, std::move(chips)),
-          host(engine.host, sensors),
+    Rooms(Engine& engine, std::unique_ptr<Senses> felt)
+        : senses(std::move(felt)),
+          host(engine.host, *senses),
           guests(engine),
           jobs(engine),
           disks(engine.host),
           links(engine.host),
           storages(engine.host) {}
 
-    SensorLook sensors;
+    std::unique_ptr<Senses> senses;
     HostLook host;
     GuestLook guests;
     JobLook jobs;
@@ -31,11 +31,13 @@ struct MachineEyes::Rooms {
     StorageLook storages;
 };
 
-MachineEyes::MachineEyes(Engine& engine)
-    : MachineEyes(engine, std::chrono::steady_clock::now, machine_sensors()) {}
+MachineEyes::MachineEyes(Engine& engine, std::unique_ptr<Senses> senses)
+    : MachineEyes(engine, std::chrono::steady_clock::now, std::move(senses)) {}
 
-MachineEyes::MachineEyes(Engine& engine, Clock clock, std::unique_ptr<SensorSource> chips)
-    : clock_(std::move(clock)), rooms_(std::make_unique<Rooms>(engine, std::move(chips))) {}
+MachineEyes::MachineEyes(Engine& engine, Clock clock, std::unique_ptr<Senses> senses)
+    : engine_(engine),
+      clock_(std::move(clock)),
+      rooms_(std::make_unique<Rooms>(engine, std::move(senses))) {}
 
 MachineEyes::~MachineEyes() = default;
 
@@ -43,12 +45,19 @@ void MachineEyes::look(Seen& seen, const Showing& showing) {
     const auto now = clock_();
     rooms_->host.look(seen.host, now);
     rooms_->jobs.look(seen, now);
+    seen.trials = active_trials(engine_.host);
     rooms_->guests.look(seen, showing, now, rooms_->host.uptime(), rooms_->host.traffic());
 }
 
 void MachineEyes::look_at_host(Seen& seen) {
     rooms_->host.look_closer(seen.host);
-    seen.sensors = rooms_->sensors.all();
+    seen.sensors = rooms_->senses->sensors(clock_());
+}
+
+void MachineEyes::look_at_power(Seen& seen) {
+    const auto now = clock_();
+    seen.sensors = rooms_->senses->sensors(now);
+    seen.power = rooms_->senses->power(seen, now);
 }
 
 void MachineEyes::look_at_disks(Seen& seen) {

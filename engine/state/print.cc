@@ -4,6 +4,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include "engine/state/power_view.h"
+
 namespace lodge {
 namespace {
 
@@ -63,6 +65,7 @@ void add_sensor(Print& print, const SensorView& sensor) {
     else
         print.figure(sensor.value);
     print.figure(sensor.low).figure(sensor.high).figure(sensor.critical);
+    print.add(sensor.asleep).add(sensor.note);
 }
 
 void add_file_system(Print& print, const FileSystemView& system) {
@@ -106,6 +109,7 @@ uint64_t print_of_host(const Seen& seen) {
     for (const double load : host.load)
         print.add(std::llround(load * 100));
     if (host.hottest) add_sensor(print, *host.hottest);
+    print.figure(host.watts);
     print.figure(host.disk_read).figure(host.disk_write).figure(host.net_in).figure(host.net_out);
     for (const double share : host.cpu_shares)
         print.share(share);
@@ -120,6 +124,8 @@ uint64_t print_of_jobs(const Seen& seen) {
     Print print;
     for (const JobView& job : seen.jobs)
         add_job(print, job);
+    for (const TrialView& trial : seen.trials)
+        print.add(trial.number).add(trial.phase).add(trial.seconds_left).add(trial.trouble);
     print.add(seen.job_count).add(seen.job_page_first);
     for (const JobView& job : seen.job_page)
         add_job(print, job);
@@ -157,6 +163,11 @@ uint64_t print_of_links(const Seen& seen) {
     }
     print.add(seen.link_trouble);
     return print.value();
+}
+
+// A view of power is made anew when it is looked at, and numbers itself.
+uint64_t print_of_power(const Seen& seen) {
+    return seen.power ? seen.power->look + 1 : 0;
 }
 
 uint64_t print_of_storages(const Seen& seen) {

@@ -43,7 +43,7 @@ std::vector<GuestAddress> configured_addresses(const Config& config) {
 std::optional<SensorView> hottest_of(const std::vector<SensorView>& sensors) {
     const SensorView* found = nullptr;
     for (const SensorView& sensor : sensors) {
-        if (sensor.kind != SensorView::Kind::temperature) continue;
+        if (sensor.kind != SensorView::Kind::temperature || sensor.asleep) continue;
         if (!found || sensor.alarm > found->alarm ||
             (sensor.alarm == found->alarm && sensor.value > found->value))
             found = &sensor;

@@ -13,6 +13,11 @@
 #include "engine/job.h"
 #include "engine/state/history.h"
 #include "engine/storage/storage.h"
+#include "engine/trial.h"
+
+namespace lodge {
+struct PowerView;  // engine/state/power_view.h
+}
 
 // What a screen draws from: plain data. Texts that came from outside (names, labels, errors) are as
 // they came: printable() before they reach a terminal. An empty optional is "not known", shown as
@@ -70,13 +75,17 @@ struct Pressure {
 
 // SensorView is one reading of the machine's own sensors.
 struct SensorView {
-    enum class Kind { temperature, fan, voltage, current, power, humidity };
+    enum class Kind { temperature, fan, duty, voltage, current, power, humidity };
     Kind kind = Kind::temperature;
     std::string chip;                           // "coretemp-isa-0000", "thermal_zone0"
     std::string label;                          // "Package id 0", "x86_pkg_temp"
-    double value = 0;                           // °C, rpm, V, A, W, %
+    double value = 0;                           // °C, rpm, %, V, A, W, %; 0 when it sleeps
     std::optional<double> low, high, critical;  // limits the chip knows, in the same unit
     bool alarm = false;                         // the chip says so, or the value is beyond a limit
+    bool asleep = false;                        // not read, so that the device sleeps on
+    std::string name;  // in a person's words: "CPU package"; "" where the label has to do
+    std::string note;  // "automatic", "read 5m ago": what else is to be known of it
+    std::shared_ptr<const History> history;  // null: none is kept
 };
 
 // The hottest temperature; one with an alarm goes before all without. nullopt: none is known.
@@ -88,6 +97,7 @@ struct HostHistory {
     History memory;  // bytes used
     History load;    // of one minute
     History celsius;
+    History watts;
     History disk_read, disk_write;
     History net_in, net_out;  // of the physical links
 };
@@ -104,6 +114,7 @@ struct HostView {
     int64_t uptime = 0;                         // seconds
     double load[3] = {0, 0, 0};                 // of 1, 5, 15 minutes
     std::optional<SensorView> hottest;          // the hottest temperature, one with an alarm first
+    std::optional<double> watts;                // measured; nothing measures: none
     std::optional<double> disk_read, disk_write, net_in, net_out;
     HostHistory history;
     // Only after State::look_at_host():
@@ -206,7 +217,8 @@ struct JobView {
 struct Seen {
     std::vector<GuestView> guests;  // by id
     HostView host;
-    std::vector<JobView> jobs;  // unfinished, newest first
+    std::vector<JobView> jobs;      // unfinished, newest first
+    std::vector<TrialView> trials;  // that have not ended
     // What is looked at only when it is shown:
     std::vector<JobView> job_page;  // part of all jobs, newest first
     size_t job_page_first = 0;      // how many newer ones come before it
@@ -216,6 +228,7 @@ struct Seen {
     std::vector<LinkView> links;
     std::string link_trouble;  // why they cannot be seen, "" when they can
     std::vector<SensorView> sensors;
+    std::shared_ptr<const PowerView> power;  // null: not looked at
     std::vector<StorageView> storages;
     std::vector<std::string> storage_problems;  // lines of storage.cfg that could not be taken
 };

@@ -4,9 +4,11 @@
 #include <filesystem>
 
 #include "engine/job_events.h"
+#include "engine/state/power_view.h"
 #include "engine/store.h"
 #include "engine/units.h"
 #include "engine/vm/vm.h"
+#include "power/cost.h"
 #include "tests/screens/machine_text.h"
 
 namespace lodge {
@@ -57,12 +59,17 @@ class TextEyes : public Eyes {
             if (!showing.memory_used) guest.memory_used.reset();
         seen.host = all_.host;
         seen.jobs.clear();
+        seen.trials = all_.trials;
         for (const JobView& job : all_.job_page)
             if (job.ended == 0) seen.jobs.push_back(job);
     }
     void look_at_host(Seen& seen) override {
         seen.host = all_.host;
         seen.sensors = all_.sensors;
+    }
+    void look_at_power(Seen& seen) override {
+        seen.sensors = all_.sensors;
+        seen.power = all_.power;
     }
     void look_at_disks(Seen& seen) override {
         seen.disks = all_.disks;
@@ -83,6 +90,24 @@ class TextEyes : public Eyes {
   private:
     const Seen& all_;
 };
+
+// What follows from the rest of the text: who takes how much, and what that costs.
+std::shared_ptr<const PowerView> finished_power(const Seen& all) {
+    if (!all.power) return nullptr;
+    auto view = std::make_shared<PowerView>(*all.power);
+    const double watts = all.host.watts.value_or(0);
+    view->shares = energy_shares(all, watts);
+    if (all.host.hottest) view->heat.now = all.host.hottest->value;
+    if (view->cost) {
+        PowerConfig config;
+        config.tariff = view->cost->tariff;
+        config.currency = view->cost->currency;
+        const bool whole =
+            view->best && view->meters[*view->best].covers == WattView::Covers::machine;
+        view->cost = cost_of(watts, 60, whole, config);
+    }
+    return view;
+}
 
 }  // namespace
 
@@ -234,6 +259,7 @@ void Machine::become(std::string_view text) {
         parts.add_guest(guest);
     std::sort(parts.all.guests.begin(), parts.all.guests.end(),
               [](const GuestView& a, const GuestView& b) { return a.guest->id < b.guest->id; });
+    parts.all.power = finished_power(parts.all);
     for (const MachineJob& job : read.jobs)
         parts.add_job(job);
     std::sort(parts.all.job_page.begin(), parts.all.job_page.end(),

@@ -30,8 +30,8 @@ namespace lodge {
 //         net in 1K out 2K
 //         pressure 1% 0% 3%              cpu, memory, io
 //         shares 10% 20% 5% 13%          of each CPU
-//         history cpu 10% 20% - 12%      "-" is a gap; cpu memory load celsius disk_read disk_write
-//                                        net_in net_out
+//         history cpu 10% 20% - 12%      "-" is a gap; cpu memory load celsius watts disk_read
+//                                        disk_write net_in net_out
 //     guest 101 home-assistant           "guest 102 ct jellyfin" for a container
 //         memory: 4096                   lines as the configuration has them, with its [sections]
 //         scsi0: local:101/vm-101-disk-0.qcow2,size=32G
@@ -86,6 +86,30 @@ namespace lodge {
 //         high 90
 //         critical 100
 //         alarm
+//
+//         asleep                         its value is not known
+//         name CPU package               in a person's words
+//         note automatic
+//         history 40 41 43
+//     trial 3 87 set the governor        number, seconds left, title
+//     power
+//         profile balanced, kept over restarts
+//         other tuned (tuned.service, running)
+//         meter machine 14.2 ACPI power meter    machine, package, or what it is of; "-" for no
+//         watts
+//             trouble only root may read it
+//             typed                              by a person
+//         no-watts why there are none            likewise no-frequencies, no-idle, no-package
+//         driver intel_pstate
+//         cpu 0 800000 800000 3400000 powersave balance_power    number, now, least, most (kHz)
+//         idle C6 85% 127 MWAIT 0x20             share, microseconds to wake
+//         package PC8 62%
+//         blocker aspm 0000:01:00.0 0 Ethernet enp1s0    kind, raw name or "-", times a second,
+//         what
+//             why ASPM L1 is off
+//         note what could not be looked at
+//         limit 100                              likewise throttled 3, warning, busy, rule
+//         tariff 0.32 EUR                        and what it costs is told
 //
 // Lines that begin with "#" at the left edge are comments. Throws Error that names the line.
 class Machine {

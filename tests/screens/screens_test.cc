@@ -21,7 +21,10 @@
 #include <sstream>
 
 #include "engine/error.h"
+#include "engine/modules.h"
 #include "engine/units.h"
+#include "power/power.h"
+#include "power/sight.h"
 #include "tests/screens/machine.h"
 #include "tui/app.h"
 
@@ -132,9 +135,10 @@ class Play {
     }
 
     const std::vector<std::span<const Command>> tables_ = {
-        guest_commands(),   snapshot_commands(), disk_commands(),
-        storage_commands(), network_commands(),  image_commands(),
-        job_commands(),     tui_commands(),      demo_commands()};
+        guest_commands(),   snapshot_commands(),    disk_commands(),   storage_commands(),
+        network_commands(), image_commands(),       job_commands(),    tui_commands(),
+        demo_commands(),    power_sight_commands(), keeper_commands(), power_commands(),
+        trial_commands()};
     std::unique_ptr<Machine> machine_;
     Loop loop_;
     Size size_{80, 24};

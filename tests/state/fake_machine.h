@@ -9,7 +9,7 @@
 #include "engine/engine.h"
 #include "engine/state.h"
 #include "engine/state/machine_eyes.h"
-#include "engine/state/sensor_look.h"
+#include "power/senses.h"
 #include "tests/support/scratch.h"
 
 namespace lodge {
@@ -28,6 +28,13 @@ class FakeChips : public SensorSource {
 
   private:
     const std::vector<SensorView>& readings_;
+};
+
+class NoPackages : public PackageCounters {
+  public:
+    Reading read() override { return {}; }
+    std::string source() const override { return ""; }
+    std::string trouble() const override { return "none in this test"; }
 };
 
 // FakeMachine is a machine whose kernel files a test writes, seen by the eyes of the real one. Time
@@ -108,7 +115,9 @@ class FakeMachine {
 
     std::unique_ptr<MachineEyes> eyes() {
         return std::make_unique<MachineEyes>(
-            engine, [this] { return now; }, std::make_unique<FakeChips>(chips));
+            engine, [this] { return now; },
+            std::make_unique<PowerSenses>(host, std::make_unique<FakeChips>(chips),
+                                          std::make_unique<NoPackages>(), true));
     }
     void pass(std::chrono::milliseconds time) { now += time; }
 

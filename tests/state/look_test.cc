@@ -239,14 +239,12 @@ TEST_F(Look, a_jobs_rate_and_time_left) {
 }
 
 TEST_F(Look, sensors_of_the_processor_are_the_headers) {
-    SensorView core{SensorView::Kind::temperature,
-                    "coretemp-isa-0000",
-                    "Package id 0",
-                    55,
-                    {},
-                    80.0,
-                    100.0,
-                    false};
+    SensorView core;
+    core.chip = "coretemp-isa-0000";
+    core.label = "Package id 0";
+    core.value = 55;
+    core.high = 80;
+    core.critical = 100;
     SensorView disk = core;
     disk.chip = "nvme-pci-0100";
     disk.value = 70;

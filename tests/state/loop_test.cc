@@ -121,7 +121,7 @@ TEST(LookingAtQemu, sees_a_pause_and_a_death) {
     TinyGuest tiny;
     tiny.start();
     Loop loop;
-    State state(tiny.engine);
+    State state(tiny.engine, std::make_unique<NoSenses>());
     state.keep_looking(loop, {});
     const auto until = [&](GuestState wanted) {
         return loop.run_until([&] { return state.guest(101)->sighting.state == wanted; }, 30s);
@@ -148,7 +148,7 @@ TEST(LookingAtQemu, has_the_balloon_tell_only_when_it_is_shown) {
             .get<int>();
     };
     Loop loop;
-    State state(tiny.engine);
+    State state(tiny.engine, std::make_unique<NoSenses>());
     state.keep_looking(loop, {});
     loop.run_until([] { return false; }, 300ms);
     EXPECT_EQ(interval(), 0);

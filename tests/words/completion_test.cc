@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/modules.h"
+#include "power/power.h"
+#include "power/sight.h"
 #include "tests/support/scratch.h"
 
 namespace lodge {
@@ -25,9 +28,10 @@ class Completion : public testing::Test {
     }
     static CommandTables tables() {
         static const std::vector<std::span<const Command>> all = {
-            guest_commands(),   snapshot_commands(), disk_commands(),
-            storage_commands(), network_commands(),  image_commands(),
-            job_commands(),     tui_commands(),      demo_commands()};
+            guest_commands(),   snapshot_commands(),    disk_commands(),   storage_commands(),
+            network_commands(), image_commands(),       job_commands(),    tui_commands(),
+            demo_commands(),    power_sight_commands(), keeper_commands(), power_commands(),
+            trial_commands()};
         return all;
     }
 

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
 #include "engine/error.h"
+#include "engine/modules.h"
 #include "engine/schema.h"
+#include "power/power.h"
+#include "power/sight.h"
 #include "tui/manual.h"
 #include "tui/words.h"
 
@@ -10,9 +13,10 @@ namespace {
 
 const std::vector<std::span<const Command>>& all_tables() {
     static const std::vector<std::span<const Command>> tables = {
-        guest_commands(),   snapshot_commands(), disk_commands(),
-        storage_commands(), network_commands(),  image_commands(),
-        job_commands(),     tui_commands(),      demo_commands()};
+        guest_commands(),   snapshot_commands(),    disk_commands(),   storage_commands(),
+        network_commands(), image_commands(),       job_commands(),    tui_commands(),
+        demo_commands(),    power_sight_commands(), keeper_commands(), power_commands(),
+        trial_commands()};
     return tables;
 }
 

@@ -6,12 +6,12 @@
 
 #include "engine/text.h"
 #include "engine/units.h"
+#include "power/sight_words.h"
 #include "tui/screens/guest_words.h"
 
 namespace lodge {
 namespace {
 
-constexpr int label_width = 8;
 // From here on something is nearly full.
 constexpr double much = 0.9;
 
@@ -23,31 +23,16 @@ Paint gauge_paint(double share) {
     return share > much ? Role::warning : Role::graph;
 }
 
-HostPart line(std::string label, std::string words) {
-    return {1, [label = std::move(label), words = printable(words)](const Area& area) {
-                area.put(1, 0, label, Role::dim);
-                area.put(1 + label_width, 0, words);
-            }};
-}
-
-HostPart gap() {
-    return {1, [](const Area&) {}};
-}
-
-HostPart heading(std::string_view words) {
-    return {1, [words](const Area& area) { area.put(1, 0, words, Role::heading); }};
-}
-
 // A figure with a gauge, and its last minutes at the right.
 HostPart gauge_line(std::string label, double share, std::string words, const History& past,
                     double top, const Glyphs& glyphs, int height) {
     return {height, [=, values = graph_values(past), &glyphs](const Area& area) {
                 constexpr int gauge = 16, text = 20;
                 area.put(1, 0, label, Role::dim);
-                draw_gauge(area, 1 + label_width, 0, gauge, share, glyphs, gauge_paint(share));
-                area.put(2 + label_width + gauge, 0, words,
+                draw_gauge(area, 1 + part_label, 0, gauge, share, glyphs, gauge_paint(share));
+                area.put(2 + part_label + gauge, 0, words,
                          share > much ? Role::warning : Role::normal);
-                const int x = 2 + label_width + gauge + text;
+                const int x = 2 + part_label + gauge + text;
                 draw_graph(area.part(x, 0, area.width() - x - 1, area.height()), values,
                            static_cast<float>(top), glyphs);
             }};
@@ -58,8 +43,8 @@ HostPart rate_line(std::string label, std::string words, const History& first,
                    const History& second, const Glyphs& glyphs) {
     return {1, [=, &glyphs, a = graph_values(first), b = graph_values(second)](const Area& area) {
                 area.put(1, 0, label, Role::dim);
-                area.put(1 + label_width, 0, words);
-                const int x = 38 + label_width, width = (area.width() - x - 2) / 2;
+                area.put(1 + part_label, 0, words);
+                const int x = 38 + part_label, width = (area.width() - x - 2) / 2;
                 const auto most = [](const std::vector<float>& values) {
                     return values.empty() ? 0.0F : *std::max_element(values.begin(), values.end());
                 };
@@ -72,11 +57,11 @@ HostPart rate_line(std::string label, std::string words, const History& first,
 // A small gauge a CPU, as many in a row as there is room for.
 HostPart cpus_part(const std::vector<double>& shares, const Glyphs& glyphs, int width) {
     constexpr int each = 17, gauge = 8;
-    const int columns = std::max(1, (width - 1 - label_width) / each);
+    const int columns = std::max(1, (width - 1 - part_label) / each);
     const auto count = static_cast<int>(shares.size());
     return {(count + columns - 1) / columns, [=, &glyphs](const Area& area) {
                 for (int i = 0; i < count; ++i) {
-                    const int x = 1 + label_width + i % columns * each, y = i / columns;
+                    const int x = 1 + part_label + i % columns * each, y = i / columns;
                     const double share = shares[static_cast<size_t>(i)];
                     area.put_right(x + 2, y, std::to_string(i), Role::dim);
                     draw_gauge(area, x + 3, y, gauge, share, glyphs, gauge_paint(share));
@@ -90,57 +75,15 @@ std::string pressure_words(const Pressure& pressure) {
                        pressure.cpu * 100, pressure.memory * 100, pressure.io * 100);
 }
 
-std::string value_words(const SensorView& sensor, double value) {
-    switch (sensor.kind) {
-        case SensorView::Kind::temperature:
-            return fmt::format("{:.0f} C", value);
-        case SensorView::Kind::fan:
-            return fmt::format("{:.0f} rpm", value);
-        case SensorView::Kind::voltage:
-            return fmt::format("{:.2f} V", value);
-        case SensorView::Kind::current:
-            return fmt::format("{:.2f} A", value);
-        case SensorView::Kind::power:
-            return fmt::format("{:.1f} W", value);
-        case SensorView::Kind::humidity:
-            break;
-    }
-    return fmt::format("{:.0f}%", value);
-}
-
-std::string limit_words(const SensorView& sensor) {
-    if (sensor.critical) return "of " + value_words(sensor, *sensor.critical);
-    if (sensor.high) return "of " + value_words(sensor, *sensor.high);
-    return sensor.low ? "at least " + value_words(sensor, *sensor.low) : "";
-}
-
 void draw_sensor(const Area& area, const SensorView& sensor) {
-    const Paint paint = sensor.alarm ? Role::danger : Role::normal;
-    const std::string limit = sensor.alarm ? "ALARM " + limit_words(sensor) : limit_words(sensor);
-    area.put_right(9, 0, value_words(sensor, sensor.value), paint);
+    const Paint paint = sensor.alarm ? Role::danger : sensor.asleep ? Role::dim : Role::normal;
+    const std::string limits = sensor_limit_words(sensor);
+    const std::string limit = sensor.alarm ? "ALARM " + limits : limits;
+    area.put_right(9, 0, sensor_words(sensor), paint);
     const int room = area.width() - 11 - text_width(limit);
     area.put_right(area.width() - 1, 0, limit, sensor.alarm ? Role::danger : Role::dim);
     area.part(10, 0, room - 1, 1)
-        .put(0, 0, printable(fmt::format("{} {}", sensor.label, sensor.chip)), paint);
-}
-
-HostPart sensors_part(std::vector<SensorView> sensors, int width) {
-    // Alarms first, then the hottest, then the rest as the chips have them.
-    std::stable_sort(sensors.begin(), sensors.end(), [](const auto& a, const auto& b) {
-        if (a.alarm != b.alarm) return a.alarm;
-        const bool hot = a.kind == SensorView::Kind::temperature;
-        if (a.kind != b.kind) return a.kind < b.kind;
-        return hot && a.value > b.value;
-    });
-    const int columns = width >= 76 ? 2 : 1;
-    const auto count = static_cast<int>(sensors.size());
-    const int rows = (count + columns - 1) / columns;
-    return {rows, [=](const Area& area) {
-                const int each = area.width() / columns;
-                for (int i = 0; i < count; ++i)
-                    draw_sensor(area.part(i / rows * each, i % rows, each, 1),
-                                sensors[static_cast<size_t>(i)]);
-            }};
+        .put(0, 0, printable(fmt::format("{} {}", sensor_title(sensor), sensor.chip)), paint);
 }
 
 HostPart disk_part(const DiskView& disk) {
@@ -175,24 +118,60 @@ HostPart file_system_part(const FileSystemView& system, const Glyphs& glyphs) {
 
 }  // namespace
 
+HostPart line_part(std::string_view label, std::string_view words, Paint paint) {
+    return {1, [label = std::string(label), words = printable(words), paint](const Area& area) {
+                area.put(1, 0, label, Role::dim);
+                area.put(1 + part_label, 0, words, paint);
+            }};
+}
+
+HostPart gap_part() {
+    return {1, [](const Area&) {}};
+}
+
+HostPart heading_part(std::string_view words) {
+    return {1, [words = std::string(words)](const Area& area) {
+                area.put(1, 0, words, Role::heading);
+            }};
+}
+
+HostPart sensors_part(std::vector<SensorView> sensors, int width) {
+    // Alarms first, then the hottest, then the rest as the chips have them.
+    std::stable_sort(sensors.begin(), sensors.end(), [](const auto& a, const auto& b) {
+        if (a.alarm != b.alarm) return a.alarm;
+        const bool hot = a.kind == SensorView::Kind::temperature;
+        if (a.kind != b.kind) return a.kind < b.kind;
+        return hot && a.value > b.value;
+    });
+    const int columns = width >= 76 ? 2 : 1;
+    const auto count = static_cast<int>(sensors.size());
+    const int rows = (count + columns - 1) / columns;
+    return {rows, [=](const Area& area) {
+                const int each = area.width() / columns;
+                for (int i = 0; i < count; ++i)
+                    draw_sensor(area.part(i / rows * each, i % rows, each, 1),
+                                sensors[static_cast<size_t>(i)]);
+            }};
+}
+
 std::vector<HostPart> machine_parts(const Seen& seen, const Glyphs& glyphs, int width, bool roomy) {
     const HostView& host = seen.host;
     const HostHistory& past = host.history;
     std::vector<HostPart> parts;
     std::string system = host.system;
     system += (system.empty() ? "Linux " : ", Linux ") + host.kernel;
-    parts.push_back(line("System", system));
+    parts.push_back(line_part("System", system));
     std::string processor = host.processor;
     processor += (processor.empty() ? "" : ", ") + counted(host.cpus, "CPU");
-    parts.push_back(line("CPU", processor));
+    parts.push_back(line_part("CPU", processor));
     parts.push_back(
-        line("Up", fmt::format("{}, load {:.2f} {:.2f} {:.2f}", short_duration(host.uptime),
-                               host.load[0], host.load[1], host.load[2])));
-    if (roomy) parts.push_back(gap());
+        line_part("Up", fmt::format("{}, load {:.2f} {:.2f} {:.2f}", short_duration(host.uptime),
+                                    host.load[0], host.load[1], host.load[2])));
+    if (roomy) parts.push_back(gap_part());
     parts.push_back(gauge_line("In use", host.cpu, fmt::format("{:3.0f}%", host.cpu * 100),
                                past.cpu, 1, glyphs, roomy ? 4 : 1));
     if (host.cpu_shares.size() > 1) parts.push_back(cpus_part(host.cpu_shares, glyphs, width));
-    if (roomy) parts.push_back(gap());
+    if (roomy) parts.push_back(gap_part());
     parts.push_back(gauge_line(
         "Memory", share_of(host.memory_used, host.memory_total),
         fmt::format("{} of {}", short_size(host.memory_used), short_size(host.memory_total)),
@@ -202,8 +181,8 @@ std::vector<HostPart> machine_parts(const Seen& seen, const Glyphs& glyphs, int 
             "Swap", share_of(host.swap_used, host.swap_total),
             fmt::format("{} of {}", short_size(host.swap_used), short_size(host.swap_total)),
             History(), 1, glyphs, 1));
-    if (host.pressure) parts.push_back(line("Waits", pressure_words(*host.pressure)));
-    if (roomy) parts.push_back(gap());
+    if (host.pressure) parts.push_back(line_part("Waits", pressure_words(*host.pressure)));
+    if (roomy) parts.push_back(gap_part());
     if (host.disk_read || host.disk_write)
         parts.push_back(rate_line("Disks",
                                   fmt::format("read {}, write {}", rate_words(host.disk_read),
@@ -220,11 +199,11 @@ std::vector<HostPart> machine_parts(const Seen& seen, const Glyphs& glyphs, int 
 std::vector<HostPart> hardware_parts(const Seen& seen, const Glyphs& glyphs, int width) {
     std::vector<HostPart> parts;
     if (!seen.sensors.empty()) {
-        parts.push_back(heading("SENSORS"));
+        parts.push_back(heading_part("SENSORS"));
         parts.push_back(sensors_part(seen.sensors, width));
     }
     if (seen.disks.empty() && seen.other_file_systems.empty()) return parts;
-    parts.push_back(heading("DISKS"));
+    parts.push_back(heading_part("DISKS"));
     for (const DiskView& disk : seen.disks) {
         parts.push_back(disk_part(disk));
         for (const FileSystemView& system : disk.file_systems)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "engine/state/views.h"
@@ -14,6 +15,15 @@ struct HostPart {
     int height = 0;
     std::function<void(Area)> draw;
 };
+
+constexpr int part_label = 8;  // cells of a label
+
+// A line of words behind a label; a line of nothing; a title. Words of any origin are safe.
+HostPart line_part(std::string_view label, std::string_view words, Paint paint = {});
+HostPart gap_part();
+HostPart heading_part(std::string_view words);
+// Sensors in as many columns as there is room for: alarms first, then the hottest.
+HostPart sensors_part(std::vector<SensorView> sensors, int width);
 
 // The machine itself: system, processor, CPUs, memory, what it reads and writes. `roomy`: graphs
 // are higher and the parts stand apart.
