@@ -61,9 +61,10 @@ bool wait_end(const Fd& pidfd, std::chrono::milliseconds patience) {
     pollfd poll_one{pidfd.get(), POLLIN, 0};
     const auto end = std::chrono::steady_clock::now() + patience;
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                              end - std::chrono::steady_clock::now())
-                              .count();
+        // Rounded up: what is left of a millisecond would not be waited for at all.
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now())
+                .count();
         const int ready = ::poll(&poll_one, 1, static_cast<int>(std::max<int64_t>(left, 0)));
         if (ready > 0) return true;
         if (ready == 0) return false;
