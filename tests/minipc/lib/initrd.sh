@@ -6,17 +6,20 @@
 make_initrd() {
     local root=$1 kernel=$2 init=$3 file=$4
     shift 4
-    local from=$root/lib/modules/$kernel folder module line path order=()
+    local from=$root/lib/modules/$kernel folder module line path name order=()
     folder=$(mktemp -d)
     mkdir -p "$folder"/{bin,lib,proc,sys,dev,newroot}
     cp "$root/bin/busybox" "$folder/bin/"
     for module in "$@"; do
         # "kernel/a.ko: kernel/b.ko kernel/c.ko", where c is needed by b. Not listed: built in.
-        line=$(grep -E "/$module\.ko:" "$from/modules.dep" || true)
+        line=$(grep -E "/$module\.ko(\.xz)?:" "$from/modules.dep" || true)
         for path in $(tr ' ' '\n' <<<"${line#*:}" | tac) ${line%%:*}; do
-            [[ " ${order[*]} " != *" ${path##*/} "* ]] || continue
+            name=${path##*/}
+            [[ " ${order[*]} " != *" ${name%.xz} "* ]] || continue
             cp "$from/$path" "$folder/lib/"
-            order+=("${path##*/}")
+            # Newer kernels' modules are packed, which busybox's insmod does not bear.
+            [[ $name != *.xz ]] || "$root/bin/busybox" unxz "$folder/lib/$name"
+            order+=("${name%.xz}")
         done
     done
     sed "s/MODULES/${order[*]}/" "$init" >"$folder/init"
