@@ -143,6 +143,7 @@ std::string_view subject_words(std::string_view subject) {
         {"job", "work that is being done or was done"},
         {"trial", "changes that take themselves back unless they are kept"},
         {"power", "the machine's power: knobs, profiles, links, who else tunes"},
+        {"device", "devices of this machine, handed to guests and taken back"},
         {"demo", "a small guest to try things with"},
         {"host", "this machine"},
     };

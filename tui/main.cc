@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "engine/modules.h"
+#include "passthrough/passthrough.h"
 #include "power/power.h"
 #include "power/sight.h"
 #include "tui/words_run.h"
@@ -12,10 +13,13 @@ int main(int argc, char** argv) {
         guest_commands(),   snapshot_commands(), disk_commands(),  storage_commands(),
         network_commands(), image_commands(),    job_commands(),   tui_commands(),
         demo_commands(),    trial_commands(),    power_commands(), power_sight_commands(),
-        keeper_commands(),
+        keeper_commands(),  device_commands(),
     };
     std::vector<std::span<const ActionKind>> verbs = engine_actions();
     verbs.push_back(power_actions());
+    for (const auto& table : passthrough_action_tables())
+        verbs.push_back(table);
+    join_devices(passthrough_devices());
     return run_words(tables, Actions(std::move(verbs)),
                      std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -382,6 +382,31 @@ std::vector<std::string> global_choices(std::string_view dashed) {
     return {};
 }
 
+namespace {
+
+// Words that may stand between operands for reading: `lodge device give 01:00.0 to 101`.
+struct Filler {
+    std::string_view subject, verb, word;
+    size_t place;  // operands before it
+};
+constexpr Filler fillers[] = {{"device", "give", "to", 1}};
+
+std::vector<std::string> without_fillers(const Command& command, std::vector<std::string> words) {
+    for (const Filler& filler : fillers) {
+        if (filler.subject != command.subject || filler.verb != command.verb) continue;
+        size_t place = 0;
+        for (size_t i = 0; i < words.size(); ++i) {
+            if (is_option(words[i])) continue;
+            if (place++ != filler.place) continue;
+            if (words[i] == filler.word) words.erase(words.begin() + static_cast<ptrdiff_t>(i));
+            break;
+        }
+    }
+    return words;
+}
+
+}  // namespace
+
 ParsedWords parse_words(CommandTables tables, const std::vector<std::string>& words) {
     // Global options may stand before the command too.
     size_t first = 0;
@@ -396,7 +421,7 @@ ParsedWords parse_words(CommandTables tables, const std::vector<std::string>& wo
     size_t taken = 0;
     if (const Command* command = find_command(tables, rest, taken)) {
         rest.erase(rest.begin(), rest.begin() + static_cast<ptrdiff_t>(taken));
-        rest = keys_without_dashes(*command, rest);
+        rest = without_fillers(*command, keys_without_dashes(*command, rest));
         rest.insert(rest.begin(), front.begin(), front.end());
         return parse_with(command, rest);
     }

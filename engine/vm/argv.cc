@@ -61,7 +61,10 @@ void Builder::add(std::string option, Json value) {
 }
 
 void Builder::pci_device(std::string_view key, Json device) {
-    const Place place = place_of(key, q35);
+    pci_device_at(place_of(key, q35), std::move(device));
+}
+
+void Builder::pci_device_at(const Place& place, Json device) {
     buses_.insert(place.bus);
     device["bus"] = place.bus;
     device["addr"] = place.addr;
@@ -291,6 +294,7 @@ void build(Builder& builder) {
     add_disks(builder);
     add_nets(builder);
     add_devices(builder);
+    add_passed(builder);
     add_unmet(builder);
     add_arguments(builder);
     builder.begin("");

@@ -43,7 +43,18 @@ struct MachineFacts {
     // usb[n]'s host= ("1234:abcd", "1-2.3") -> /dev/bus/usb/BBB/DDD of a device that is plugged in
     std::map<std::string, std::string> usb_devices;
     std::map<std::string, std::string> directory_mappings;  // virtiofs dirid -> host folder
-    std::string cloudinit_iso;  // path of the generated ISO, "" when none
+    // What hostpci[n] means now: functions in the order of their numbers ("0000:01:00.0"), or the
+    // folder of a mediated device (/sys/bus/mdev/devices/UUID).
+    struct Passed {
+        std::vector<std::string> functions;
+        std::string mediated;
+        std::string romfile;  // full path; "" for none
+    };
+    std::map<std::string, Passed> passed;                // by key: "hostpci0"
+    std::map<std::string, std::string> passed_problems;  // key -> why it cannot be passed
+    // The node of a usb[n] that names its device otherwise than by host= (a mapping).
+    std::map<std::string, std::string> usb_nodes;  // by key
+    std::string cloudinit_iso;                     // path of the generated ISO, "" when none
     // Paths in place of descriptors, so that a person's shell can run the command line.
     bool by_path = false;
 };

@@ -86,6 +86,7 @@ void add_audio(Builder& builder) {
 }  // namespace
 
 bool has_screen(const Builder& builder) {
+    if (has_passed_screen(builder)) return false;
     const std::string type = vga_type(builder);
     return type != "none" && !type.starts_with("serial");
 }

@@ -54,6 +54,7 @@ class Builder {
     void netdev(Json netdev) { add("-netdev", std::move(netdev)); }
     // A PCI device: `device` with the bus and slot that belong to `key`.
     void pci_device(std::string_view key, Json device);
+    void pci_device_at(const Place& place, Json device);
     void chardev(std::string words) { text("-chardev", std::move(words)); }
     // A listening socket <run>/<name> as a chardev of that id; `more` is appended.
     void listening_chardev(const std::string& name, std::string_view more = {});
@@ -101,6 +102,8 @@ class Builder {
     int next_fdset_ = 1;
 };
 
+// The bus of a q35 machine for passed devices that are to look like PCI instead of PCI Express.
+constexpr std::string_view conventional_bus = "pci.hostpci";
 // Where the device of a key sits (argv_slots.cc). Throws Error for a key that has no place.
 Place place_of(std::string_view key, bool q35);
 // The options for the buses in use and for those that wait for something to be plugged in.
@@ -132,6 +135,7 @@ void add_usb(Builder& builder);             // argv_usb.cc: controllers, tablet,
 void add_disks(Builder& builder);           // argv_disks.cc
 void add_nets(Builder& builder);            // argv_net.cc
 void add_devices(Builder& builder);    // argv_devices.cc: rng, watchdog, vmgenid, IOMMU, shares
+void add_passed(Builder& builder);     // argv_passed.cc: devices of this machine, handed over
 void add_arguments(Builder& builder);  // argv.cc: args
 void add_unmet(Builder& builder);      // argv_unmet.cc: keys that stock QEMU cannot honour
 
@@ -147,6 +151,8 @@ struct Firmware {
     bool keep = false;           // efidisk0 holds the variables
 };
 Firmware firmware_of(const Builder& builder);
+// Whether a device of this machine is the guest's only screen (argv_passed.cc).
+bool has_passed_screen(const Builder& builder);
 // Whether the guest has a graphics card (argv_display.cc).
 bool has_screen(const Builder& builder);
 // How much memory (MiB), and whether it comes from objects of NUMA nodes.

@@ -20,7 +20,8 @@
 // q35 (bus pcie.0; 0 and 0x1f are the board's own): a device that can be plugged in while the guest
 // runs sits in a root port of its own, function n % 8 of slot base + n / 8:
 //   0x10…0x13 net   0x14, 0x15 virtio   0x16…0x19 scsi controllers of virtio-scsi-single
-//   0x1a, 0x1b hostpci   0x1c, 0x1d virtiofs
+//   0x1a, 0x1b hostpci with pcie=1   0x1c, 0x1d virtiofs
+//   0x1e pci.hostpci: hostpci0…hostpci15 without pcie=1 in slots 1…16
 // A port is there when something is in it, and also when its number is below four (net, virtio,
 // scsi), so that up to four of each can be plugged in. Function 0 is there when another function of
 // its slot is: without it a guest does not look at the others.
@@ -116,6 +117,14 @@ std::vector<Entry> bridge_entries(const std::set<std::string>& used, const Confi
     if (q35) {
         for (const Group& group : kGroups)
             add_ports_of(group, used, group.stem == "scsi" && single ? 4 : group.waiting, entries);
+        if (used.count(std::string(conventional_bus)) != 0)
+            entries.push_back({"",
+                               "-device",
+                               {{"driver", "pcie-pci-bridge"},
+                                {"id", std::string(conventional_bus)},
+                                {"bus", "pcie.0"},
+                                {"addr", "0x1e"}},
+                               {}});
         return entries;
     }
     for (const Bridge& bridge : kBridges) {

@@ -11,8 +11,6 @@ void add_unmet(Builder& builder) {
     if (config.current.has("intel-tdx"))
         builder.warn("intel-tdx: this machine's QEMU ({}.{}) has no trusted domains",
                      builder.facts.qemu_major, builder.facts.qemu_minor);
-    for (const std::string& key : config.indexed("hostpci"))
-        builder.warn("{}: the device stays with this machine: pass-through is not set up", key);
     if (config.current.has("spice_enhancements"))
         builder.warn("spice_enhancements: Lodge offers no SPICE");
     const std::string type = config.string_of("citype");

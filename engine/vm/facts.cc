@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <sstream>
 
+#include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/network/nat.h"
@@ -248,6 +249,8 @@ MachineFacts vm_facts(Engine& engine, const Guest& guest) {
     take_volumes(engine, config, facts);
     if (!config.indexed("net").empty()) take_bridges(host, config, facts);
     take_usb(host, config, facts);
+    for (const DeviceKind* kind : joined_devices())
+        if (!config.indexed(kind->key()).empty()) kind->add_facts(engine, guest, facts);
     if (config.current.has("tpmstate0")) facts.swtpm = host.program("swtpm").value_or("");
     if (!config.indexed("virtiofs").empty()) {
         // Debian 12 keeps it out of PATH.

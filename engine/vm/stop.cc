@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/life/ending.h"
@@ -40,6 +41,8 @@ Action shutdown_action(const Guest& guest, const Values& words) {
 void plan_after_end(Engine& engine, const Guest& guest, Plan& plan) {
     const size_t steps = plan.steps.size();
     plan.step("take away its sockets and its control group", {"vm-clean", {{"guest", guest.id}}});
+    for (const DeviceKind* kind : joined_devices())
+        kind->plan_end(engine, guest, plan);
     plan_nat_leave(engine, guest.id, plan);
     plan_hook(engine, guest, plan, "post-stop", false);
     plan.no_way_back_from(steps);

@@ -12,6 +12,7 @@ namespace lodge::argv_test {
 // Facts by a text of lines "word value…", so that a case shows what it assumes:
 //   kvm | no-kvm WHY | root | qemu MAJOR.MINOR | machines NAME… | cpu-models NAME… | bridge NAME
 //   [MTU] memory SIZE | cpus N | volume ID FORMAT PATH [ro] [block] [buffered] | vhost-net |
+//   passed KEY FUNCTION… | passed KEY FOLDER [rom=PATH] | not-passed KEY WHY |
 //   no-io_uring swtpm PATH | virtiofsd PATH | share DIRID FOLDER | usb HOST NODE | cloudinit PATH
 inline MachineFacts facts_of(const std::string& text) {
     MachineFacts facts;
@@ -53,6 +54,17 @@ inline MachineFacts facts_of(const std::string& text) {
             facts.directory_mappings[words[0]] = words[1];
         else if (word == "usb")
             facts.usb_devices[words[0]] = words[1];
+        else if (word == "passed") {
+            MachineFacts::Passed& passed = facts.passed[words[0]];
+            for (size_t i = 1; i < words.size(); ++i)
+                if (words[i].starts_with("rom="))
+                    passed.romfile = words[i].substr(4);
+                else if (words[i].starts_with("/"))
+                    passed.mediated = words[i];
+                else
+                    passed.functions.push_back(words[i]);
+        } else if (word == "not-passed")
+            facts.passed_problems[words[0]] = rest.substr(words[0].size() + 1);
         else if (word == "cloudinit")
             facts.cloudinit_iso = rest;
         else if (word == "run")

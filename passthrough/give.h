@@ -1,0 +1,12 @@
+#pragma once
+
+#include "engine/plan.h"
+
+namespace lodge {
+
+// words: device, guest, [anyway], [port]. Throws Error with the findings that block it.
+Plan plan_give(Engine& engine, const Values& words);
+// words: device
+Plan plan_take_back(Engine& engine, const Values& words);
+
+}  // namespace lodge

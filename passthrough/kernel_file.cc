@@ -1,0 +1,69 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "engine/error.h"
+#include "engine/host.h"
+#include "engine/process.h"
+#include "engine/units.h"
+#include "passthrough/binding.h"
+
+// Writing files of the kernel behind which a driver may never come back.
+
+namespace lodge {
+namespace {
+
+// One write(2), as the kernel's files want it; waits as long as the kernel does.
+int write_real(const std::string& path, std::string_view text) {
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd) return errno;
+    return ::write(fd.get(), text.data(), text.size()) < 0 ? errno : 0;
+}
+
+KernelWriter kernel = write_real;
+
+// The process that writes: it says its errno by a pipe, so that nothing else of it matters.
+pid_t start_writer(const std::string& path, std::string_view text, Fd& answer) {
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail_errno(errno, "cannot make a pipe");
+    answer = Fd(ends[0]);
+    const Fd tell(ends[1]);
+    const pid_t pid = ::fork();
+    if (pid < 0) fail_errno(errno, "cannot start a process to write " + path);
+    if (pid != 0) return pid;
+    const int trouble = kernel(path, text);
+    const ssize_t told = ::write(tell.get(), &trouble, sizeof trouble);
+    ::_exit(told == sizeof trouble ? 0 : 1);
+}
+
+}  // namespace
+
+void set_kernel(KernelWriter writer) {
+    kernel = writer ? writer : write_real;
+}
+
+void write_kernel_within(const std::string& path, std::string_view text, const std::string& what,
+                         int64_t seconds) {
+    Fd answer;
+    const pid_t pid = start_writer(path, text, answer);
+    if (!wait_end(answer, std::chrono::seconds(seconds))) {
+        // A process that the kernel holds does not die by this; nothing more is done with it.
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, nullptr, WNOHANG);
+        fail(Exit::busy,
+             "{}: the kernel has not come back from writing {} to {} for {} s; the driver hangs, "
+             "and only a reboot frees the device",
+             what, printable(trim(text)), path, seconds);
+    }
+    int trouble = EIO;
+    if (::read(answer.get(), &trouble, sizeof trouble) != sizeof trouble) trouble = EIO;
+    ::waitpid(pid, nullptr, 0);
+    if (trouble != 0)
+        fail(trouble == EACCES || trouble == EPERM ? Exit::missing : Exit::failed,
+             "{}: writing {} to {}: {}", what, printable(trim(text)), path, errno_words(trouble));
+}
+
+}  // namespace lodge
