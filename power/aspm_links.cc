@@ -66,6 +66,10 @@ std::vector<LinkFacts> read_links(const Host& host) {
         link.upper = *above;
         link.low = config.end_of(device.address);
         link.high = config.end_of(above->address);
+        const std::string folder = "/sys/bus/pci/devices/" + device.address;
+        const bool was_read = host.is_root() && kernel::exists(host, folder + "/config") &&
+                              kernel::text(host, folder + "/power/runtime_status") != "suspended";
+        if (!link.low && was_read) continue;  // a device of the older PCI has no link
         for (const std::string_view attribute : aspm::attributes)
             if (const auto value = kernel::read(host, attribute_file(device.address, attribute)))
                 link.attributes.emplace_back(std::string(attribute), *value);
