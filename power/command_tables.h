@@ -14,6 +14,7 @@ std::vector<Command> profile_command_table();   // commands_profile.cc
 std::vector<Command> conflict_command_table();  // commands_conflict.cc
 std::vector<Command> record_command_table();    // commands_record.cc
 std::vector<Command> aspm_command_table();      // commands_aspm.cc
+std::vector<Command> wizard_command_table();    // commands_wizard.cc
 
 // --seconds and --consent of what may become a trial.
 std::vector<Option> trial_options();

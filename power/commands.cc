@@ -232,9 +232,9 @@ std::vector<Command> knob_command_table() {
 std::span<const Command> power_commands() {
     static const std::vector<Command> all = [] {
         std::vector<Command> commands = knob_command_table();
-        for (std::vector<Command>& table :
-             std::vector<std::vector<Command>>{profile_command_table(), conflict_command_table(),
-                                               record_command_table(), aspm_command_table()})
+        for (std::vector<Command>& table : std::vector<std::vector<Command>>{
+                 profile_command_table(), conflict_command_table(), record_command_table(),
+                 aspm_command_table(), wizard_command_table()})
             commands.insert(commands.end(), table.begin(), table.end());
         return commands;
     }();

@@ -5,6 +5,7 @@
 #include "engine/trial.h"
 #include "engine/trial_record.h"
 #include "power/keep.h"
+#include "power/wizard_meter.h"
 #include "tests/support/fake_kernel.h"
 
 namespace lodge {
@@ -53,6 +54,21 @@ TEST(Wizard, ProposesNoLinkThatFailedBefore) {
         << titles(kernel.host());
     trials::remember_failed(kernel.host(), "aspm.l1 8086:125c", "PCIe link lost");
     EXPECT_EQ(titles(kernel.host()).find("aspm.l1@"), std::string::npos);
+}
+
+TEST(Wizard, MetersByCountersThatBeginAnew) {
+    FakeKernel kernel("n100");
+    const std::string energy = "/sys/class/powercap/intel-rapl:0/energy_uj";
+    WizardMeter meter(kernel.host());
+    ASSERT_TRUE(meter.measures());
+    const WizardMeter::Time begin{};
+    using std::chrono::seconds;
+    kernel.set(energy, "262143328000");
+    EXPECT_FALSE(meter.watts(begin + seconds(1)));
+    kernel.set(energy, "9999150");  // the range is 262143328850
+    EXPECT_NEAR(meter.watts(begin + seconds(2)).value_or(0), 10.0, 1e-3);
+    FakeKernel none("arm");
+    EXPECT_FALSE(WizardMeter(none.host()).measures());
 }
 
 // A world without a watcher: the trial's own steps are done and undone at once.
