@@ -38,7 +38,8 @@ std::string unit_text(const Host& host) {
            "ConditionKernelCommandLine=!" +
            std::string(kill_switch) +
            "\n"
-           "# Late: cards and disks have their drivers by then.\n"
+           "# Late: processors, cards and disks have their drivers by then.\n"
+           "Wants=systemd-udev-settle.service\n"
            "After=network.target systemd-udev-settle.service lodge-trials.service\n"
            "\n"
            "[Service]\n"
