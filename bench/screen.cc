@@ -146,15 +146,19 @@ Figures starts_of(const std::vector<std::string>& argv) {
     return figures;
 }
 
-Figures keys_of(const std::vector<std::string>& argv) {
+Figures keys_of(const ScreenPeer& peer) {
+    constexpr int patience = 10;  // keys
     Figures figures;
-    Played played(argv);
+    int answered = 0;
+    Played played(peer.argv);
     played.read(std::chrono::seconds(5), std::chrono::milliseconds(500));
     for (int i = 0; i < 200; ++i) {
         // At an odd time within the second, when no refresh is under way.
         played.read(std::chrono::milliseconds(25), std::chrono::milliseconds(25));
-        const double answer = played.answer(i % 4 < 2 ? "\033OB" : "\033OA");
+        const double answer = played.answer(i % 4 < 2 ? peer.down : peer.up);
         if (answer >= 0) figures.add(answer);
+        answered += answer >= 0 ? 1 : 0;
+        if (answered == 0 && i == patience) break;
     }
     return figures;
 }
@@ -186,9 +190,9 @@ void add_rest(std::vector<Row>& rows, const std::string& what, const std::string
 
 std::vector<ScreenPeer> screen_peers() {
     std::vector<ScreenPeer> peers;
-    for (const ScreenPeer& peer :
-         {ScreenPeer{"htop", {"htop", "-d", "10"}}, ScreenPeer{"btop", {"btop", "--utf-force"}},
-          ScreenPeer{"top", {"top", "-d", "1"}}})
+    for (const ScreenPeer& peer : {ScreenPeer{"htop", {"htop", "-d", "10"}},
+                                   ScreenPeer{"btop", {"btop", "--utf-force"}, "\033[B", "\033[A"},
+                                   ScreenPeer{"top", {"top", "-d", "1"}}})
         if (::access(("/usr/bin/" + peer.name).c_str(), X_OK) == 0) peers.push_back(peer);
     return peers;
 }
@@ -203,9 +207,9 @@ std::vector<Row> screen_start(const std::string& what, const std::vector<std::st
 
 std::vector<Row> screen_keys(const std::string& what, const std::vector<std::string>& lodge,
                              const std::string& budget, const std::vector<ScreenPeer>& peers) {
-    std::vector<Row> rows = {{what, "lodge", keys_of(lodge), budget, ""}};
+    std::vector<Row> rows = {{what, "lodge", keys_of({"lodge", lodge}), budget, ""}};
     for (const ScreenPeer& peer : peers)
-        rows.push_back({what, peer.name, keys_of(peer.argv), "", ""});
+        rows.push_back({what, peer.name, keys_of(peer), "", ""});
     return rows;
 }
 

@@ -13,6 +13,18 @@ namespace lodge {
 
 // One registration with sd-event. Its address is what sd-event hands back, so it never moves.
 struct Loop::Source::Entry {
+    // The library and what it needs take as long to load as a picture to draw: not before somebody
+    // waits. Throws Error when the kernel gives no epoll descriptor.
+    static sd_event* event(Loop& loop) {
+        if (!loop.event_) {
+            sd_event* event = nullptr;
+            const int made = sd_event_new(&event);
+            if (made < 0) fail_errno(-made, "cannot make an event loop");
+            loop.event_.reset(event);
+        }
+        return loop.event_.get();
+    }
+
     Loop* loop = nullptr;
     sd_event_source* source = nullptr;
     std::function<void(uint32_t)> io;
@@ -45,7 +57,7 @@ struct Loop::Source::Entry {
         auto& entry = *static_cast<Entry*>(self);
         if (entry.period != 0) {
             uint64_t now = 0;
-            sd_event_now(entry.loop->handle(), CLOCK_MONOTONIC, &now);
+            sd_event_now(event(*entry.loop), CLOCK_MONOTONIC, &now);
             uint64_t next = was_due + entry.period;
             if (next <= now) next = now + entry.period;
             sd_event_source_set_time(source, next);
@@ -80,19 +92,15 @@ void check(int result, const char* what) {
 
 }  // namespace
 
-Loop::Loop() {
-    sd_event* event = nullptr;
-    check(sd_event_new(&event), "cannot make an event loop");
-    event_.reset(event);
-}
+Loop::Loop() = default;
 
 Loop::Source Loop::on_io(int fd, uint32_t events, std::function<void(uint32_t)> call) {
     Source result;
     result.entry_.reset(new Source::Entry);
     result.entry_->loop = this;
     result.entry_->io = std::move(call);
-    check(sd_event_add_io(handle(), &result.entry_->source, fd, events, Source::Entry::ready,
-                          result.entry_.get()),
+    check(sd_event_add_io(Source::Entry::event(*this), &result.entry_->source, fd, events,
+                          Source::Entry::ready, result.entry_.get()),
           "cannot wait for a descriptor");
     return result;
 }
@@ -104,7 +112,8 @@ Loop::Source Loop::after(Duration delay, Duration slack, std::function<void()> c
     result.entry_->call = std::move(call);
     // sd-event reads accuracy 0 as "250 ms will do": 1 is the smallest it takes at its word.
     const auto accuracy = static_cast<uint64_t>(std::max<int64_t>(slack.count(), 1));
-    check(sd_event_add_time_relative(handle(), &result.entry_->source, CLOCK_MONOTONIC,
+    check(sd_event_add_time_relative(Source::Entry::event(*this), &result.entry_->source,
+                                     CLOCK_MONOTONIC,
                                      static_cast<uint64_t>(std::max<int64_t>(delay.count(), 0)),
                                      accuracy, Source::Entry::due, result.entry_.get()),
           "cannot set a timer");
@@ -126,8 +135,8 @@ Loop::Source Loop::on_signal(int signal, std::function<void()> call) {
     result.entry_.reset(new Source::Entry);
     result.entry_->loop = this;
     result.entry_->call = std::move(call);
-    check(sd_event_add_signal(handle(), &result.entry_->source, signal, Source::Entry::signalled,
-                              result.entry_.get()),
+    check(sd_event_add_signal(Source::Entry::event(*this), &result.entry_->source, signal,
+                              Source::Entry::signalled, result.entry_.get()),
           "cannot wait for a signal");
     return result;
 }
@@ -141,8 +150,8 @@ Loop::Source Loop::on_change(const char* path, uint32_t mask, std::function<void
     result.entry_.reset(new Source::Entry);
     result.entry_->loop = this;
     result.entry_->call = std::move(call);
-    check(sd_event_add_inotify(handle(), &result.entry_->source, path, mask, Source::Entry::changed,
-                               result.entry_.get()),
+    check(sd_event_add_inotify(Source::Entry::event(*this), &result.entry_->source, path, mask,
+                               Source::Entry::changed, result.entry_.get()),
           "cannot watch a file");
     return result;
 }
@@ -150,7 +159,7 @@ Loop::Source Loop::on_change(const char* path, uint32_t mask, std::function<void
 int Loop::run() {
     code_.reset();
     while (!code_) {
-        const int handled = sd_event_run(handle(), UINT64_MAX);
+        const int handled = sd_event_run(Source::Entry::event(*this), UINT64_MAX);
         rethrow();
         check(handled, "the event loop failed");
     }
@@ -162,8 +171,8 @@ void Loop::stop(int code) {
 }
 
 bool Loop::run_once(Duration patience) {
-    const int handled =
-        sd_event_run(handle(), static_cast<uint64_t>(std::max<int64_t>(patience.count(), 0)));
+    const int handled = sd_event_run(Source::Entry::event(*this),
+                                     static_cast<uint64_t>(std::max<int64_t>(patience.count(), 0)));
     rethrow();
     check(handled, "the event loop failed");
     return handled > 0;

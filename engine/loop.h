@@ -35,7 +35,7 @@ class Loop {
         std::unique_ptr<Entry, Delete> entry_;
     };
 
-    Loop();  // throws Error when the kernel gives no epoll descriptor
+    Loop();  // sd-event comes with the first registration or sleep
 
     // `events` as epoll's: EPOLLIN, EPOLLOUT, EPOLLHUP … `fd` stays the caller's.
     [[nodiscard]] Source on_io(int fd, uint32_t events, std::function<void(uint32_t)> call);

@@ -11,6 +11,9 @@ namespace lodge {
 
 using namespace std::chrono_literals;
 
+// What was seen so lately is fresh.
+constexpr Loop::Duration a_moment = 250ms;
+
 State::State(Engine& engine, std::unique_ptr<Senses> senses)
     : State(std::make_unique<MachineEyes>(engine, std::move(senses)), &engine) {}
 
@@ -32,6 +35,7 @@ void State::note(Part part, uint64_t print) {
 }
 
 void State::look() {
+    looked_ = std::chrono::steady_clock::now();
     eyes_->look(seen_, showing_);
     note(Part::guests, print_of(seen_.guests));
     note(Part::host, print_of_host(seen_));
@@ -97,7 +101,13 @@ void State::keep_looking(Loop& loop, std::function<void()> seen) {
         if (loop_ && !soon_) soon_ = loop_->after(30ms, 20ms, [this] { look_and_tell(); });
     });
     if (engine_) engine_->seen = this;
-    look_and_tell();
+    // Who has just looked, to draw the first picture, has no use for the same again: rates between
+    // two looks so near say nothing, and the terminal would get a second frame at once. A moment
+    // later they do.
+    if (std::chrono::steady_clock::now() - looked_ > a_moment)
+        look_and_tell();
+    else
+        look_after(a_moment, a_moment / 5);
 }
 
 void State::stop_looking() {
@@ -108,11 +118,15 @@ void State::stop_looking() {
     loop_ = nullptr;
 }
 
+void State::look_after(Loop::Duration delay, Loop::Duration slack) {
+    timer_ = loop_->after(delay, slack, [this] { look_and_tell(); });
+}
+
 void State::look_and_tell() {
     soon_.cancel();
     look();
     // With the slack, questions to the guests included, less than a wakeup a second.
-    timer_ = loop_->after(period(), period() / 8, [this] { look_and_tell(); });
+    look_after(period(), period() / 8);
     const auto tell = tell_;  // it may end the looking
     if (tell) tell();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -63,6 +64,7 @@ class State {
   private:
     State(std::unique_ptr<Eyes> eyes, Engine* engine);
     void look_and_tell();
+    void look_after(Loop::Duration delay, Loop::Duration slack);
     void note(Part part, uint64_t print);
 
     std::unique_ptr<Eyes> eyes_;
@@ -71,6 +73,7 @@ class State {
     Showing showing_;
     uint64_t generation_ = 0;
     std::array<uint64_t, 7> generations_{}, prints_{};
+    std::chrono::steady_clock::time_point looked_{};
     Loop* loop_ = nullptr;
     std::function<void()> tell_;
     Loop::Source timer_, soon_;

@@ -42,6 +42,9 @@ App::App(Engine& engine, State& state, Loop& loop, CommandTables tables, Setting
         screens_.push_back(kind.make(*this));
     screens_[place_]->shown(true);
     see_screen();
+    for (const StandingSource& source : lodge::standing_sources())
+        standing_sources_.push_back(source);
+    look_at_standing();
     if (settings_.console) state_.look_at_links();  // the addresses
 }
 
@@ -55,6 +58,7 @@ void App::see_screen() {
 
 void App::seen() {
     look_at_own_jobs();
+    look_at_standing();
     if (dialogs_.empty()) guarded("It cannot be seen", [this] { screens_[place_]->look(); });
     if (!opened_.empty()) close_dialogs();
     const bool same = state_.generation() == generation_;
@@ -91,21 +95,33 @@ void App::key(const Key& pressed) {
         return;
     }
     Key key = pressed;
-    if (key.is("Press") && key.button == 1 && !screen().takes_all_keys()) {
-        const Key* hit = last_ ? last_->hit_at(key.x, key.y) : nullptr;
-        if (hit == nullptr) return;
-        key = *hit;
-    }
-    if (key.is("Release") || key.is("Beside")) {
-        if (!screen().takes_all_keys()) return;
-    }
-    if (key.is("Ctrl-Z") && outside_.suspend && !screen().takes_all_keys()) {
-        outside_.suspend();
+    const Key* hit =
+        key.is("Press") && key.button == 1 && last_ ? last_->hit_at(key.x, key.y) : nullptr;
+    if (hit != nullptr && hit->is("Standing")) {
+        settle_standing(hit->text);
+        close_dialogs();
         return;
     }
-    if (key.is("Ctrl-L") && !screen().takes_all_keys()) {
-        if (outside_.forget) outside_.forget();
-        return;
+    // The keyboard and the mouse are a guest's.
+    const bool all_theirs = dialogs_.empty() && screen().takes_all_keys();
+    if (!all_theirs) {
+        if (key.is("Press") && key.button == 1) {
+            if (hit == nullptr) return;
+            key = *hit;
+        }
+        if (key.is("Release") || key.is("Beside")) return;
+        if (key.is("Ctrl-Z") && outside_.suspend) {
+            outside_.suspend();
+            return;
+        }
+        if (key.is("Ctrl-L")) {
+            if (outside_.forget) outside_.forget();
+            return;
+        }
+        if (standing_key(key)) {
+            close_dialogs();
+            return;
+        }
     }
     guarded("It did not work", [&] {
         if (!dialogs_.empty()) {
@@ -114,7 +130,7 @@ void App::key(const Key& pressed) {
             return;
         }
         told_.clear();
-        if (screen().takes_all_keys()) {
+        if (all_theirs) {
             screen().key(key);
             return;
         }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +15,10 @@
 #include "tui/dialog.h"
 #include "tui/form.h"
 #include "tui/glyphs.h"
+#include "tui/password.h"
 #include "tui/picture/pixels.h"
 #include "tui/screen.h"
+#include "tui/standing.h"
 #include "tui/theme.h"
 #include "tui/wait.h"
 #include "tui/words.h"
@@ -46,9 +49,9 @@ class App {
         std::function<void()> forget;          // every cell is written again
         std::function<void(bool)> mouse;
         std::function<void(std::string)> raw;  // bytes for the terminal itself: pictures
-        // "" when that is the user's password and they may change things; else why not.
-        std::function<std::string(const std::string& user, const std::string& password)> unlock =
-            {};
+        // "" when that is the user, by what PAM asks them, and they may change things; else why
+        // not. Runs in a process of its own, and may take its time.
+        std::function<std::string(const std::string& user, const PasswordTalk& talk)> unlock = {};
         std::function<void(const std::string& user)> shell = {};  // on the terminal that is lent
     };
     App(Engine& engine, State& state, Loop& loop, CommandTables tables, Settings settings,
@@ -74,6 +77,10 @@ class App {
     const Settings& settings() const { return settings_; }
     Outside& outside() { return outside_; }
     void redraw() { stale_ = true; }
+    void know_pixels(PixelProtocol pixels) {  // the terminal has said what it can
+        settings_.pixels = pixels;
+        stale_ = true;
+    }
 
     void open(std::unique_ptr<Dialog> dialog);
     bool dialog_open() const { return !dialogs_.empty(); }
@@ -86,6 +93,8 @@ class App {
     void after_wait(std::string_view title, const std::function<void()>& what);
     // A line above the bottom one, until the next key. `role` good, warning or danger.
     void tell(std::string words, Role role = Role::normal);
+    // What else is to be asked for lines that stand over everything, besides the table.
+    void stand(StandingSource source);
     // An error in a box.
     void trouble(std::string_view title, std::string_view words);
     // Shows a screen by its place in the table.
@@ -117,6 +126,9 @@ class App {
     // At the machine's console: from now on changing wants the password anew.
     void lock();
     bool locked() const { return settings_.console && unlocked_by_.empty(); }
+    // What stands in place of a plan or a command line, which may hold passwords, while it is
+    // locked; draws it and says so.
+    bool draw_locked(const Area& area) const;
     bool has_jobs() const { return !own_jobs_.empty(); }
     // A picture that nothing moves on, until the next key; the looking has ended.
     void rest();
@@ -155,8 +167,13 @@ class App {
     Choice choice_of(const Command& command, const Chosen& chosen, bool with_subject);
     bool can_now(const Command& command, const Chosen& chosen);
     std::vector<const Command*> commands_of(std::string_view subject) const;
+    void look_at_standing();
+    bool standing_key(const Key& key);
+    void settle_standing(std::string_view key);
+    Area draw_standing(const Area& all);
     void draw_header(Area area);
     int draw_machine(const Area& area);
+    void draw_told(const Area& area) const;
     void draw_tabs(Area area);
     void draw_bar(Area area);
     void draw_too_small(Area area);
@@ -179,6 +196,7 @@ class App {
     Loop::Source job_timer_;
     std::string told_;
     Role told_role_ = Role::normal;
+    std::set<std::string> warned_;  // what was in a box of warnings already
     int64_t escaped_ = 0;  // when Esc was pressed last, monotonic microseconds: Esc and a digit
     // Which commands can be had, for the line at the bottom: asked again when the things chosen are
     // others, or something about them changed that is more than a figure.
@@ -188,7 +206,10 @@ class App {
     };
     Allowed allowed_;
     const std::shared_ptr<const bool> busy_ = std::make_shared<bool>(true);
-    const Canvas* last_ = nullptr;  // what was drawn last
+    std::vector<StandingSource> standing_sources_;
+    std::vector<Standing> standing_;  // the one that lapses first is the first
+    Loop::Source standing_timer_;     // the count goes down
+    const Canvas* last_ = nullptr;    // what was drawn last
     bool stale_ = true, over_ = false, resting_ = false;
     const bool readonly_;      // for good
     std::string unlocked_by_;  // the user whose password it was

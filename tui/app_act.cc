@@ -102,8 +102,8 @@ bool App::changes(const Command& command) {
 }
 
 void App::act(const Command& command, const Chosen& chosen, bool with_options) {
-    // What lies on the disk is not for everybody who stands before a locked console.
-    if ((changes(command) || (locked() && takes_path(command))) &&
+    // What lies on the disk, and secrets, are not for everybody who stands before a locked console.
+    if ((changes(command) || (locked() && (takes_path(command) || shows_secrets(command)))) &&
         refuses([this, &command, chosen, with_options] { act(command, chosen, with_options); }))
         return;
     const bool on_things =
@@ -291,8 +291,9 @@ void App::ask_and_start(Risk risk, std::vector<Plan> plans, const std::string& n
 void App::start_jobs(std::vector<Plan> plans) {
     std::string warnings, words;
     for (Plan& plan : plans) {
+        // What is so of the machine is said once, not at each start.
         for (const std::string& warning : plan.warnings)
-            warnings += warning + "\n";
+            if (warned_.insert(warning).second) warnings += warning + "\n";
         if (plan.steps.empty()) {
             tell(plan.afterwards.empty() ? plan.title + ": done" : plan.afterwards);
             continue;

@@ -4,7 +4,7 @@
 
 #include "engine/text.h"
 #include "tui/app.h"
-#include "tui/form.h"
+#include "tui/unlock.h"
 
 namespace lodge {
 
@@ -18,29 +18,14 @@ bool App::refuses(const std::function<void()>& again) {
 }
 
 void App::ask_password(const std::function<void()>& again) {
-    std::vector<FormField> fields = {
-        {.name = "user",
-         .label = "User",
-         .help = "root, or someone in the group sudo.",
-         .value = "root",
-         .needed = true},
-        {.name = "password",
-         .label = "Password",
-         .help = "Theirs. It is asked again when nobody was here for a while; L locks at once.",
-         .kind = FormField::Kind::secret},
-    };
-    open(form_dialog(*this, "Changing things wants a password", std::move(fields),
-                     [this, again](const Values& said, const FormAnswer& answer) {
-                         if (!outside_.unlock) return answer("nobody can be asked here");
-                         const std::string& user = said.text("user");
-                         const std::string why = outside_.unlock(user, said.text("password", ""));
-                         if (!why.empty()) return answer(why);
-                         unlocked_by_ = user;
-                         settings_.readonly = readonly_;
-                         tell("unlocked for " + printable(user) + "; L locks", Role::good);
-                         answer("");
-                         if (again) again();
-                     }));
+    open(unlock_dialog(*this, [this, again](const std::string& user, const std::string& said) {
+        unlocked_by_ = user;
+        settings_.readonly = readonly_;
+        tell(fmt::format("unlocked for {}; L locks{}{}", printable(user), said.empty() ? "" : ". ",
+                         said),
+             Role::good);
+        if (again) again();
+    }));
 }
 
 void App::lock() {
@@ -56,6 +41,12 @@ void App::lock() {
     }
     see_screen();
     stale_ = true;
+}
+
+bool App::draw_locked(const Area& area) const {
+    if (!locked()) return false;
+    area.put(0, 0, "This may hold passwords: L unlocks this console.", Role::dim);
+    return true;
 }
 
 bool App::console_key(const Key& key) {

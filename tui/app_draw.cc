@@ -38,12 +38,12 @@ void App::draw(Canvas& canvas) {
     canvas.clear(canvas.size());
     last_ = &canvas;
     stale_ = false;
-    const Area all = canvas.all();
+    const Area all = draw_standing(canvas.all());
     if (all.width() < least_width || all.height() < least_height) {
         draw_too_small(all);
         return;
     }
-    if (screen().full_screen()) {
+    if (screen().full_screen() && !resting_) {
         screen().draw(all);
         for (const auto& dialog : dialogs_)
             dialog->draw(all);
@@ -57,10 +57,26 @@ void App::draw(Canvas& canvas) {
     draw_tabs(all.row(1));
     screen().draw(all.rows(2, all.height() - 4));
     const Area line = all.row(all.height() - 2);
-    if (!told_.empty()) line.put(0, 0, told_, told_role_);
+    if (!told_.empty())
+        draw_told(all.rows(0, all.height() - 1));
+    else if (const std::string hint = screen().hint(); !hint.empty())
+        line.put(1, 0, hint, Role::dim);
     draw_bar(all.row(all.height() - 1));
     for (const auto& dialog : dialogs_)
         dialog->draw(all);
+}
+
+// In the line above the bottom one; what is too long for one line takes more, over the screen's
+// last.
+void App::draw_told(const Area& area) const {
+    constexpr size_t most = 3;
+    auto lines = wrapped(printable(told_), area.width());
+    if (lines.size() > most) lines.resize(most);
+    int y = area.height() - static_cast<int>(lines.size());
+    for (const std::string& words : lines) {
+        area.row(y).fill(Role::normal);
+        area.put(0, y++, words, told_role_);
+    }
 }
 
 // A window that is too small for lists: what runs, a line each.

@@ -10,8 +10,8 @@
 namespace lodge {
 namespace {
 
-void add(std::string& text, std::string_view keys, std::string_view words) {
-    text += fmt::format("  {:<14} {}\n", keys, words);
+void add(std::string& text, std::string_view keys, std::string_view words, int width = 14) {
+    text += fmt::format("  {:<{}} {}\n", keys, width, words);
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ void App::open_help() {
     text += "\n# All commands\nThe same by words in a shell: lodge guest start 101\n";
     for (const auto& table : tables_)
         for (const Command& command : table)
-            add(text, command_words(command), command.help);
+            add(text, command_words(command), command.help, 22);
     open(text_dialog(*this, "Help", text));
 }
 

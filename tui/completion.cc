@@ -6,6 +6,7 @@
 #include "engine/error.h"
 #include "engine/state.h"
 #include "engine/units.h"
+#include "tui/global_options.h"
 
 namespace lodge {
 namespace {
@@ -165,9 +166,9 @@ std::vector<std::string> in_command(Engine& engine, const Command& command,
             if (!option) option = option_named(global_options(), before[i]);
             if (!option || option->value.empty()) continue;
             if (i + 1 == before.size())
-                return global_choices(before[i]).empty()
-                           ? of_kind(engine, option->kind, given, word)
-                           : global_choices(before[i]);
+                return global_takes_word(before[i]) && !option_named(command.options, before[i])
+                           ? global_choices(before[i])
+                           : of_kind(engine, option->kind, given, word);
             ++i;
         } else {
             given.push_back(before[i]);
@@ -217,9 +218,8 @@ std::vector<std::string> all_candidates(CommandTables tables, Engine& engine,
     const std::string& word = words.back();
     std::vector<std::string> before(words.begin(), words.end() - 1);
     while (!before.empty() && before[0].starts_with("-"))
-        before.erase(
-            before.begin(),
-            before.begin() + (!global_choices(before[0]).empty() && before.size() > 1 ? 2 : 1));
+        before.erase(before.begin(),
+                     before.begin() + (global_takes_word(before[0]) && before.size() > 1 ? 2 : 1));
     size_t taken = 0;
     if (before.empty()) {
         auto found = first_words(tables);

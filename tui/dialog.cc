@@ -7,6 +7,7 @@
 #include "engine/text.h"
 #include "engine/units.h"
 #include "tui/app.h"
+#include "tui/moving.h"
 
 namespace lodge {
 namespace {
@@ -141,14 +142,13 @@ class ChoiceDialog : public Dialog {
     void key(const Key& key) override {
         if (key.is("Esc") || (!fuzzy_ && key.is("q"))) {
             close();
-        } else if (key.is("Up") || key.is("WheelUp") || (!fuzzy_ && key.is("k"))) {
-            move(-1);
-        } else if (key.is("Down") || key.is("WheelDown") || (!fuzzy_ && key.is("j"))) {
-            move(1);
-        } else if (key.is("PgUp")) {
-            move(-height_);
-        } else if (key.is("PgDn")) {
-            move(height_);
+        } else if (const auto lines =
+                       lines_moved(key, {.page = height_ + 1, .wheel = 1, .letters = !fuzzy_})) {
+            if (fuzzy_ && (key.is("Home") || key.is("End")))
+                field_.key(key);
+            else
+                move(std::clamp(*lines, -static_cast<int>(order_.size()),
+                                static_cast<int>(order_.size())));
         } else if (key.is("Row")) {
             if (key.y < 0 || key.y >= static_cast<int>(order_.size())) return;
             cursor_ = key.y;

@@ -22,13 +22,11 @@ namespace {
 // When nothing is to be drawn the loop sleeps until something happens; a slow line that has not
 // taken the frame before is asked again after this.
 constexpr auto until_ready = std::chrono::milliseconds(30);
-// At the machine's own console: without a key for so long it is locked, and then so long after it
-// rests.
-constexpr auto lock_after = std::chrono::minutes(5), rest_after = std::chrono::minutes(5);
-constexpr auto about_a_minute = std::chrono::minutes(1);
+// When it is locked and when it rests need not be so to the second.
+constexpr auto about_then = std::chrono::seconds(10);
 constexpr auto long_time = std::chrono::hours(24);
 
-PixelProtocol pixels_here() {
+PixelProtocol pixels_here(std::string_view attributes = "") {
     const auto get = [](const char* name) {
         const char* value = std::getenv(name);
         return std::string_view(value == nullptr ? "" : value);
@@ -36,7 +34,7 @@ PixelProtocol pixels_here() {
     return pixel_protocol({.term = get("TERM"),
                            .term_program = get("TERM_PROGRAM"),
                            .kitty_window_id = get("KITTY_WINDOW_ID"),
-                           .device_attributes = ""});
+                           .device_attributes = attributes});
 }
 
 // FullScreen joins the terminal, the app and the loop.
@@ -44,6 +42,7 @@ class FullScreen {
   public:
     FullScreen(Engine& engine, CommandTables tables, const FullScreenWishes& wishes)
         : console_(wishes.console),
+          wishes_(wishes),
           terminal_({.colors = wishes.colors, .glyphs = wishes.glyphs}),
           state_(engine, power_senses(engine.host)),
           canvas_(terminal_.size()),
@@ -67,6 +66,7 @@ class FullScreen {
         sources_.push_back(loop_.on_signal(SIGINT, [this] { app_.end(); }));
         state_.keep_looking(loop_, [this] { app_.seen(); });
         if (console_) attend();
+        terminal_.ask_attributes();
         while (!app_.over()) {
             const bool waits = app_.stale() && !terminal_.ready();
             if (app_.stale() && !waits) draw();
@@ -106,17 +106,21 @@ class FullScreen {
         raw_.clear();
     }
 
-    // Somebody is there: the next look at whether they still are is when the first thing is due.
+    // Somebody is there.
     void attend() {
-        alone_ = loop_.after(lock_after, about_a_minute, [this] {
-            app_.lock();
-            alone_ = loop_.after(rest_after, about_a_minute, [this] { rest(); });
-        });
+        const auto due = [this](std::chrono::minutes when, void (FullScreen::*what)()) {
+            if (when == std::chrono::minutes(0)) return Loop::Source();
+            return loop_.after(when, about_then, [this, what] { (this->*what)(); });
+        };
+        locks_ = due(wishes_.lock_after, &FullScreen::lock);
+        rests_ = due(wishes_.rest_after, &FullScreen::rest);
     }
+
+    void lock() { app_.lock(); }
 
     void rest() {
         if (app_.has_jobs()) {  // how they end is to be told
-            alone_ = loop_.after(rest_after, about_a_minute, [this] { rest(); });
+            rests_ = loop_.after(wishes_.rest_after, about_then, [this] { rest(); });
             return;
         }
         state_.stop_looking();
@@ -133,6 +137,10 @@ class FullScreen {
             if (console_) wake();
             app_.key(key);
             if (app_.over()) return;
+        }
+        if (terminal_.attributes() != attributes_) {
+            attributes_ = terminal_.attributes();
+            app_.know_pixels(pixels_here(attributes_));
         }
         if (hung_up || terminal_.gone()) app_.end();
     }
@@ -206,15 +214,16 @@ class FullScreen {
     }
 
     const bool console_;
+    const FullScreenWishes wishes_;
     Terminal terminal_;
     Loop loop_;
     State state_;
     Canvas canvas_;
     App app_;
-    std::string raw_;
+    std::string raw_, attributes_;
     std::vector<Loop::Source> sources_;
-    Loop::Source alone_;
-    Loop::Source rest_;  // of a frame
+    Loop::Source locks_, rests_;  // when nobody is there
+    Loop::Source rest_;           // of a frame
 };
 
 }  // namespace

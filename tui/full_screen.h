@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,8 @@ struct FullScreenWishes {
     std::optional<GlyphLevel> glyphs;
     bool readonly = false;
     bool console = false;  // the machine's own: a password, an idle picture
+    // There: so long without a key until it is locked, and until it rests; 0: never.
+    std::chrono::minutes lock_after{5}, rest_after{10};
 };
 
 // Runs the full screen on this terminal until the person quits or the terminal is gone; returns the

@@ -98,4 +98,29 @@ std::string_view function_key_after_escape(std::string_view name) {
     return keys[static_cast<size_t>(name[0] - '0')];
 }
 
+std::string key_name_of(char32_t character) {
+    switch (character) {
+        case U'\r':
+        case U'\n':
+            return "Enter";
+        case U'\t':
+            return "Tab";
+        case U'\b':
+        case 0x7f:
+            return "Backspace";
+        case 0x1b:
+            return "Esc";
+        case U' ':
+            return "Space";
+        case 0:
+            return "Ctrl-Space";
+        default:
+            break;
+    }
+    if (character < 0x20) return std::string("Ctrl-") + static_cast<char>('@' + character);
+    std::string name;
+    if (!is_unsafe(character)) append_character(name, character);
+    return name;
+}
+
 }  // namespace lodge

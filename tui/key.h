@@ -28,6 +28,9 @@ struct Key {
 // "'some text'" types each of its characters. Throws Error for a word that is no key.
 std::vector<Key> parse_keys(std::string_view words);
 
+// The name of the key that sends this character; "" for one that is no key's.
+std::string key_name_of(char32_t character);
+
 // What Esc and then a digit stands for on terminals without function keys: "F1" … "F10" (0);
 // "" for other keys.
 std::string_view function_key_after_escape(std::string_view name);

@@ -22,36 +22,47 @@
 namespace lodge {
 namespace {
 
-// Talk is what PAM's modules ask and say during one check.
+// Talk is the person's side of one check, and what was said to them.
 struct Talk {
-    const std::string& user;
-    const std::string& password;
-    std::string said;  // what the modules tell the person
+    const PasswordTalk& person;
+    std::string said;
+    bool given_up = false;
 };
 
-using Answers = std::unique_ptr<pam_response, decltype(&std::free)>;
+// The answers belong to PAM, which frees each and the list; those of a talk that broke off to us.
+struct FreeAnswers {
+    int count;
+    void operator()(pam_response* list) const {
+        for (int i = 0; i < count; ++i) {
+            if (list[i].resp == nullptr) continue;
+            ::explicit_bzero(list[i].resp, std::strlen(list[i].resp));
+            std::free(list[i].resp);
+        }
+        std::free(list);
+    }
+};
 
-// pam_conv(3): the answers are freed by PAM, each and the list.
+// pam_conv(3).
 int converse(int count, const pam_message** asked, pam_response** answers, void* with) {
     auto& talk = *static_cast<Talk*>(with);
     if (count <= 0 || count > PAM_MAX_NUM_MSG) return PAM_CONV_ERR;
-    Answers list(
+    std::unique_ptr<pam_response, FreeAnswers> list(
         static_cast<pam_response*>(std::calloc(static_cast<size_t>(count), sizeof(pam_response))),
-        &std::free);
+        FreeAnswers{count});
     if (!list) return PAM_BUF_ERR;
     for (int i = 0; i < count; ++i) {
-        const char* answer = nullptr;
-        switch (asked[i]->msg_style) {
-            case PAM_PROMPT_ECHO_OFF:
-                answer = talk.password.c_str();
-                break;
-            case PAM_PROMPT_ECHO_ON:
-                answer = talk.user.c_str();
-                break;
-            default:
-                talk.said += (talk.said.empty() ? "" : "; ") + printable(asked[i]->msg);
+        const std::string words = printable(asked[i]->msg == nullptr ? "" : asked[i]->msg);
+        const int style = asked[i]->msg_style;
+        if (style != PAM_PROMPT_ECHO_OFF && style != PAM_PROMPT_ECHO_ON) {
+            talk.said += (talk.said.empty() ? "" : "; ") + words;
+            talk.person.tell(words);
+            continue;
         }
-        if (answer != nullptr) list.get()[i].resp = ::strdup(answer);
+        auto answer = talk.person.ask(words, style == PAM_PROMPT_ECHO_OFF);
+        talk.given_up = !answer;
+        if (!answer) return PAM_CONV_ERR;
+        list.get()[i].resp = ::strdup(answer->c_str());
+        ::explicit_bzero(answer->data(), answer->size());
     }
     *answers = list.release();
     return PAM_SUCCESS;
@@ -73,8 +84,8 @@ bool may_change_machine(const std::string& user) {
     return std::find(groups.begin(), groups.end(), sudo->gr_gid) != groups.end();
 }
 
-std::string PasswordCheck::operator()(const std::string& user, const std::string& password) const {
-    Talk talk{user, password, {}};
+std::string PasswordCheck::operator()(const std::string& user, const PasswordTalk& person) const {
+    Talk talk{person, {}};
     const pam_conv conversation{converse, &talk};
     pam_handle_t* handle = nullptr;
     int result = folder.empty() ? ::pam_start(service.c_str(), user.c_str(), &conversation, &handle)
@@ -85,8 +96,12 @@ std::string PasswordCheck::operator()(const std::string& user, const std::string
     // Without a password set, an account is no key to the machine.
     result = ::pam_authenticate(handle, PAM_DISALLOW_NULL_AUTHTOK);
     if (result == PAM_SUCCESS) result = ::pam_acct_mgmt(handle, PAM_DISALLOW_NULL_AUTHTOK);
+    // As login does: who has to choose a new password does it now.
+    if (result == PAM_NEW_AUTHTOK_REQD)
+        result = ::pam_chauthtok(handle, PAM_CHANGE_EXPIRED_AUTHTOK);
     const std::string words = ::pam_strerror(handle, result);
     ::pam_end(handle, result);
+    if (talk.given_up) return "given up";
     // After PAM, so that who may and who may not look the same from outside.
     if (result == PAM_SUCCESS && may_change_machine(user)) return "";
     if (result == PAM_SUCCESS)

@@ -1,8 +1,19 @@
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 
 namespace lodge {
+
+// PasswordTalk is what PAM's modules have to ask and to say during one check: a password, a code, a
+// new password in place of one that is too old.
+struct PasswordTalk {
+    // The person's answer; nullopt when they gave up. `secret`: nobody is to see it while it is
+    // typed.
+    std::function<std::optional<std::string>(const std::string& words, bool secret)> ask;
+    std::function<void(const std::string& words)> tell;
+};
 
 // PasswordCheck is how the machine's console asks whether somebody may change things: PAM decides
 // whether the password is that user's, and only root, those in the group sudo, and the one who runs
@@ -12,9 +23,9 @@ struct PasswordCheck {
     std::string folder = {};        // of the service's file; "" is the machine's
     std::string terminal = {};      // "/dev/tty1", for PAM's records
 
-    // "" when it is right and the account may be used; else why not, in words. A wrong password
-    // takes as long as PAM wants.
-    std::string operator()(const std::string& user, const std::string& password) const;
+    // "" when the answers are right and the account may be used; else why not, in words. A wrong
+    // password takes as long as PAM wants.
+    std::string operator()(const std::string& user, const PasswordTalk& talk) const;
 };
 
 // Whether such a user may change things, whatever the password.

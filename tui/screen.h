@@ -62,6 +62,9 @@ class Screen {
     virtual bool full_screen() const { return false; }
     // A guest that somebody here has just made: the cursor goes there.
     virtual void select_guest(int /*id*/) {}
+    // What is worth saying of the row under the cursor, in the line above the bottom one, while
+    // there is nothing else to be said there; "" for nothing.
+    virtual std::string hint() { return ""; }
     // What would be lost by quitting, in words; "" for nothing.
     virtual std::string unsaved() const { return ""; }
     // It is shown, or no longer: what it watches only then.
@@ -87,5 +90,9 @@ struct OwnDialog {
     std::unique_ptr<Dialog> (*make)(App&);
 };
 std::span<const OwnDialog> own_dialogs();
+
+// Whether what a command shows may hold passwords and keys, a guest's configuration: not for
+// everybody before a locked console (tui/screens/all.cc).
+bool shows_secrets(const Command& command);
 
 }  // namespace lodge

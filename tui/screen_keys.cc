@@ -14,7 +14,7 @@ constexpr ScreenKeys moving[] = {
     {"Space", "marks; commands then act on all that are marked"},
     {"/", "filters: words that must be there, !word that must not, re:... an expression"},
     {"n N", "the next and the one before that was found (in texts)"},
-    {"< >", "sorts by another column; r turns it round"},
+    {"< >", "sorts by another column; r turns it round; T groups guests by their tag"},
 };
 constexpr ScreenKeys everywhere[] = {
     {"1 ... 8", "the screens"},

@@ -8,6 +8,7 @@
 
 #include "engine/text.h"
 #include "engine/units.h"
+#include "tui/moving.h"
 
 namespace lodge {
 namespace {
@@ -31,6 +32,7 @@ class Expression {
     }
     Expression(const Expression&) = delete;
     Expression& operator=(const Expression&) = delete;
+    bool good() const { return good_; }
     bool fits(const std::string& text) const {
         return good_ && ::regexec(&compiled_, text.c_str(), 0, nullptr, 0) == 0;
     }
@@ -61,6 +63,11 @@ bool Table::fits(std::string_view filter, std::string_view text) {
     return true;
 }
 
+std::string Table::filter_problem(std::string_view filter) {
+    if (!filter.starts_with("re:")) return "";
+    return Expression(std::string(filter.substr(3))).good() ? "" : "is no expression";
+}
+
 void Table::sort(const Rows& rows) {
     struct Sorted {
         size_t row;
@@ -88,6 +95,7 @@ void Table::update(const Rows& rows) {
     for (size_t row = 0; row < rows.count(); ++row)
         if (filter_.text().empty() || fits(filter_.text(), rows.words(row))) order_.push_back(row);
     sort(rows);
+    group(rows);
     // The cursor stays with its thing; when that is gone, with its place.
     const auto same = std::find_if(order_.begin(), order_.end(),
                                    [&](size_t row) { return rows.id(row) == cursor_id_; });
@@ -95,6 +103,33 @@ void Table::update(const Rows& rows) {
         cursor_ = static_cast<int>(same - order_.begin());
     move(0);
     note_cursor(rows);
+}
+
+// Those of one group stand together, groups by their names, those of none last.
+void Table::group(const Rows& rows) {
+    lines_.clear();
+    const bool grouped = grouped_ && rows.has_groups();
+    std::vector<std::pair<std::string, size_t>> named;
+    for (const size_t row : order_)
+        named.emplace_back(grouped ? rows.group(row) : "", row);
+    if (grouped)
+        std::stable_sort(named.begin(), named.end(), [](const auto& a, const auto& b) {
+            if (a.first.empty() != b.first.empty()) return b.first.empty();
+            return a.first < b.first;
+        });
+    for (size_t place = 0; place < named.size(); ++place) {
+        order_[place] = named[place].second;
+        if (grouped && (place == 0 || named[place].first != named[place - 1].first))
+            lines_.push_back({place, true});
+        lines_.push_back({place, false});
+    }
+}
+
+int Table::line_of_cursor() const {
+    const auto found = std::find_if(lines_.begin(), lines_.end(), [this](const Line& line) {
+        return !line.heading && static_cast<int>(line.place) == cursor_;
+    });
+    return static_cast<int>(found - lines_.begin());
 }
 
 void Table::note_cursor(const Rows& rows) {
@@ -163,22 +198,8 @@ bool Table::filter_key(const Key& key, const Rows& rows) {
 
 bool Table::key(const Key& key, const Rows& rows) {
     if (filtering_ && !key.is_mouse()) return filter_key(key, rows);
-    if (key.is("Up") || key.is("k"))
-        move(-1);
-    else if (key.is("Down") || key.is("j"))
-        move(1);
-    else if (key.is("WheelUp"))
-        move(-3);
-    else if (key.is("WheelDown"))
-        move(3);
-    else if (key.is("PgUp") || key.is("Ctrl-B"))
-        move(-std::max(1, height_ - 1));
-    else if (key.is("PgDn") || key.is("Ctrl-F"))
-        move(std::max(1, height_ - 1));
-    else if (key.is("Home") || key.is("g"))
-        move_to(0);
-    else if (key.is("End") || key.is("G"))
-        move_to(static_cast<int>(order_.size()));
+    if (const auto lines = lines_moved(key, {.page = height_}))
+        move(*lines);
     else if (key.is("Row"))
         move_to(key.y);
     else if (key.is("Column")) {
@@ -199,6 +220,9 @@ bool Table::key(const Key& key, const Rows& rows) {
         sort_by(1, rows);
     else if (key.is("r")) {
         descending_ = !descending_;
+        update(rows);
+    } else if (key.is("T") && rows.has_groups()) {
+        grouped_ = !grouped_;
         update(rows);
     } else if (key.is("Esc") && !filter_.text().empty()) {
         filter_.set("");
@@ -287,17 +311,31 @@ void Table::draw_row(const Area& area, int y, size_t place, const Rows& rows, co
     if (here && active) band.cursor(0, 0, false);
 }
 
+void Table::draw_heading(const Area& area, int y, size_t place, const Rows& rows) const {
+    const std::string name = rows.group(order_[place]);
+    const auto same = std::count_if(order_.begin(), order_.end(),
+                                    [&](size_t row) { return rows.group(row) == name; });
+    area.put(1, y, fmt::format("{} ({})", name.empty() ? "(none)" : printable(name), same),
+             Role::strong);
+}
+
 void Table::draw(Area area, const Rows& rows, const Glyphs& glyphs, bool active) {
     lay_out(area.width() - 1);
     draw_titles(area.row(0), glyphs);
     height_ = std::max(1, area.height() - 1 - (filtering_ ? 1 : 0));
-    const int count = static_cast<int>(order_.size());
-    if (cursor_ < top_) top_ = cursor_;
-    if (cursor_ >= top_ + height_) top_ = cursor_ - height_ + 1;
+    const int count = static_cast<int>(lines_.size()), at = line_of_cursor();
+    // A group's name comes into sight with its first row.
+    const int first = at > 0 && lines_[static_cast<size_t>(at) - 1].heading ? at - 1 : at;
+    if (at >= top_ + height_) top_ = at - height_ + 1;
+    if (first < top_) top_ = first;
     top_ = std::clamp(top_, 0, std::max(0, count - height_));
-    for (int y = 0; y < height_ && top_ + y < count; ++y)
-        draw_row(area, y + 1, static_cast<size_t>(top_) + static_cast<size_t>(y), rows, glyphs,
-                 active);
+    for (int y = 0; y < height_ && top_ + y < count; ++y) {
+        const Line& line = lines_[static_cast<size_t>(top_) + static_cast<size_t>(y)];
+        if (line.heading)
+            draw_heading(area, y + 1, line.place, rows);
+        else
+            draw_row(area, y + 1, line.place, rows, glyphs, active);
+    }
     if (filtering_) {
         area.put(0, area.height() - 1, "Filter: ", Role::strong);
         filter_.draw(area, 8, area.height() - 1, std::min(40, area.width() - 8), true);
@@ -308,8 +346,15 @@ std::string Table::order_words() const {
     std::vector<std::string> words;
     if (sorted_by_ != usual_ || descending_)
         words.push_back(fmt::format("by {}{}", columns_[sorted_by_].title,
-                                    descending_ ? ", largest first" : ""));
-    if (!filter_.text().empty()) words.push_back(fmt::format("filter '{}'", filter_.text()));
+                                    !descending_                 ? ""
+                                    : columns_[sorted_by_].right ? ", largest first"
+                                                                 : ", backwards"));
+    if (grouped_) words.emplace_back("grouped by tag");
+    if (!filter_.text().empty()) {
+        const std::string problem = filter_problem(filter_.text());
+        words.push_back(
+            fmt::format("filter '{}'{}", filter_.text(), problem.empty() ? "" : " " + problem));
+    }
     if (!marked_.empty()) words.push_back(fmt::format("{} marked", marked_.size()));
     return join(words, ", ");
 }

@@ -40,6 +40,9 @@ class Rows {
     virtual TableCell cell(size_t row, size_t column) const = 0;
     // What a column sorts by; texts when no number is given.
     virtual std::optional<double> number(size_t /*row*/, size_t /*column*/) const { return {}; }
+    // The group that a row stands in when rows are grouped (T); "" for none of them.
+    virtual bool has_groups() const { return false; }
+    virtual std::string group(size_t /*row*/) const { return ""; }
     // What the filter looks at.
     virtual std::string words(size_t row) const { return cell(row, 0).text; }
 };
@@ -66,6 +69,8 @@ class Table {
     void unmark_all() { marked_.clear(); }
     size_t shown() const { return order_.size(); }
     const std::string& filter() const { return filter_.text(); }
+    // Why the filter fits nothing whatever the rows are; "" when it may.
+    static std::string filter_problem(std::string_view filter);
     // "by CPU, filter 'web'": what a person should know of the order; "" when nothing is special.
     std::string order_words() const;
     std::string place_words() const;                               // "3/120"
@@ -78,6 +83,9 @@ class Table {
 
   private:
     void sort(const Rows& rows);
+    void group(const Rows& rows);
+    int line_of_cursor() const;
+    void draw_heading(const Area& area, int y, size_t place, const Rows& rows) const;
     void move(int by);
     void move_to(int place);
     void note_cursor(const Rows& rows);
@@ -96,6 +104,13 @@ class Table {
     const size_t usual_;
     std::vector<size_t> order_;  // rows that fit the filter, as shown
     std::string cursor_id_;
+    // What is drawn below each other: rows, and over the first of each group its name.
+    struct Line {
+        size_t place;  // in order_
+        bool heading = false;
+    };
+    std::vector<Line> lines_;
+    bool grouped_ = false;
     int cursor_ = 0, top_ = 0, height_ = 1;
     std::set<std::string, std::less<>> marked_;
     TextField filter_;

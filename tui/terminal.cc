@@ -30,7 +30,7 @@ constexpr int escape_wait = 25;  // ms: ESCDELAY
 // A terminal that takes nothing for so long when it is given back gets the rest no more.
 constexpr auto patience_at_end = std::chrono::milliseconds(1000);
 constexpr int paste_begins = KEY_MAX + 1, paste_ends = KEY_MAX + 2;
-constexpr size_t longest_paste = 1 << 20;
+constexpr size_t longest_paste = 1 << 20, longest_sequence = 64;
 constexpr std::string_view paste_on = "\033[?2004h", paste_off = "\033[?2004l";
 
 // What undoes all that is switched on here, for when there is no time to ask terminfo.
@@ -79,31 +79,6 @@ std::string name_of_code(int code) {
         if (named.code == code) return std::string(named.name);
     if (code > KEY_F0 && code <= KEY_F(12)) return "F" + std::to_string(code - KEY_F0);
     return "";
-}
-
-std::string name_of_character(char32_t character) {
-    switch (character) {
-        case U'\r':
-        case U'\n':
-            return "Enter";
-        case U'\t':
-            return "Tab";
-        case U'\b':
-        case 0x7f:
-            return "Backspace";
-        case 0x1b:
-            return "Esc";
-        case U' ':
-            return "Space";
-        case 0:
-            return "Ctrl-Space";
-        default:
-            break;
-    }
-    if (character < 0x20) return std::string("Ctrl-") + static_cast<char>('@' + character);
-    std::string name;
-    if (!is_unsafe(character)) append_character(name, character);
-    return name;
 }
 
 // Line drawing where the encoding is not UTF-8: the terminal's own second character set.
@@ -206,6 +181,8 @@ struct Terminal::Inside {
     void take_mouse(std::vector<Key>& keys);
     void take_paste(int code, bool is_code, std::vector<Key>& keys);
     Key after_escape();
+    Key take_sequence();
+    std::string device_attributes;  // DA1, as it was answered
 };
 
 Terminal::Terminal(const Wishes& wishes) : inside_(std::make_unique<Inside>()) {
@@ -285,16 +262,18 @@ void Terminal::show(const Canvas& canvas) {
         resizeterm(size.height, size.width);
         in.all = true;
     }
-    if (in.all) {
+    const bool all = in.all || !(in.shown.size() == size);
+    if (all) {
         clearok(curscr, TRUE);
         erase();
     }
-    const bool all = in.all || !(in.shown.size() == size);
+    const Cell blank;
     bool changed = all || in.shown.cursor != canvas.cursor;
     for (int y = 0; y < size.height; ++y)
         for (int x = 0; x < size.width; ++x) {
             const Cell& cell = canvas.at(x, y);
-            if (cell.width == 0 || (!all && cell == in.shown.at(x, y))) continue;
+            // When all is written it is written on a screen that was made blank.
+            if (cell.width == 0 || cell == (all ? blank : in.shown.at(x, y))) continue;
             in.put(x, y, cell);
             changed = true;
         }
@@ -366,13 +345,36 @@ void Terminal::Inside::take_paste(int code, bool is_code, std::vector<Key>& keys
         append_character(pasted, static_cast<char32_t>(code));
 }
 
+// A control sequence that terminfo does not name: an answer of the terminal, or a key with Ctrl and
+// the like. It is no row of letters. ECMA-48, 5.4: parameters and intermediates up to a final byte.
+Key Terminal::Inside::take_sequence() {
+    std::string sequence;
+    for (;;) {
+        wint_t code = 0;
+        pollfd input{STDIN_FILENO, POLLIN, 0};
+        int kind = get_wch(&code);
+        if (kind == ERR && ::poll(&input, 1, escape_wait) == 1) kind = get_wch(&code);
+        if (kind != OK || code < 0x20 || code > 0x7e || sequence.size() == longest_sequence) break;
+        sequence += static_cast<char>(code);
+        if (code >= 0x40) break;
+    }
+    if (sequence.empty()) return Key{.name = "Alt-["};
+    if (sequence[0] == '?' && sequence.back() == 'c') device_attributes = "\033[" + sequence;
+    return Key{};
+}
+
 // Alt and a key arrive as Esc and the key.
 Key Terminal::Inside::after_escape() {
     wint_t code = 0;
     const int kind = get_wch(&code);
     if (kind == ERR) return Key{.name = "Esc"};
+    if (kind == OK && code == 0x1b) {  // pressed twice, and the second may begin something
+        unget_wch(static_cast<wchar_t>(code));
+        return Key{.name = "Esc"};
+    }
+    if (kind == OK && code == U'[') return take_sequence();
     const std::string name = kind == KEY_CODE_YES ? name_of_code(static_cast<int>(code))
-                                                  : name_of_character(static_cast<char32_t>(code));
+                                                  : key_name_of(static_cast<char32_t>(code));
     if (name.empty() || name == "Esc") return Key{.name = "Esc"};
     const std::string_view function = function_key_after_escape(name);
     return Key{.name = function.empty() ? "Alt-" + name : std::string(function)};
@@ -394,10 +396,10 @@ std::vector<Key> Terminal::keys() {
         } else if (is_code && code == KEY_RESIZE) {
             keys.push_back(Key{.name = "Resize"});
         } else if (!is_code && code == 0x1b) {
-            keys.push_back(in.after_escape());
+            if (Key key = in.after_escape(); !key.name.empty()) keys.push_back(std::move(key));
         } else {
             std::string name = is_code ? name_of_code(static_cast<int>(code))
-                                       : name_of_character(static_cast<char32_t>(code));
+                                       : key_name_of(static_cast<char32_t>(code));
             if (!name.empty()) keys.push_back(Key{.name = std::move(name)});
         }
     }
@@ -412,6 +414,16 @@ std::vector<Key> Terminal::keys() {
 
 bool Terminal::gone() const {
     return inside_->gone;
+}
+
+// DA1 (XTerm's ctlseqs): what it can, such as sixel. Only of those that have a modern window's
+// wits: others take their time, or print what they do not know.
+void Terminal::ask_attributes() {
+    if (inside_->brackets) write("\033[c");
+}
+
+const std::string& Terminal::attributes() const {
+    return inside_->device_attributes;
 }
 
 void Terminal::mouse(bool on) {

@@ -53,6 +53,10 @@ class Terminal {
     // The terminal is no longer there: input ended.
     bool gone() const;
 
+    // Asks the terminal what it can; the answer comes among the keys, if at all.
+    void ask_attributes();
+    const std::string& attributes() const;  // "" before it has come
+
     void mouse(bool on);
     // Gives the terminal back for a while (a program, Ctrl-Z) and takes it again.
     void leave();

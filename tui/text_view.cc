@@ -6,6 +6,7 @@
 
 #include "engine/text.h"
 #include "engine/units.h"
+#include "tui/moving.h"
 
 namespace lodge {
 namespace {
@@ -149,21 +150,12 @@ bool TextView::key(const Key& key) {
         search_.key(key);
         return true;
     }
-    if (key.is("Up") || key.is("k"))
-        scroll(-1);
-    else if (key.is("Down") || key.is("j"))
-        scroll(1);
-    else if (key.is("WheelUp"))
-        scroll(-3);
-    else if (key.is("WheelDown"))
-        scroll(3);
-    else if (key.is("PgUp") || key.is("Ctrl-B"))
-        scroll(1 - height_);
-    else if (key.is("PgDn") || key.is("Space") || key.is("Ctrl-F"))
-        scroll(height_ - 1);
-    else if (key.is("Home") || key.is("g"))
-        scroll(-top_);
-    else if (key.is("End") || key.is("G"))
+    const bool end = key.is("End") || key.is("G");
+    if (const auto lines = lines_moved(key, {.page = height_}); lines && !end)
+        scroll(std::max(*lines, -top_));
+    else if (key.is("Space"))
+        scroll(std::max(1, height_ - 1));
+    else if (end)
         at_end_ = true;
     else if (key.is("/")) {
         searching_ = true;

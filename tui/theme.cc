@@ -14,7 +14,8 @@ constexpr uint8_t bold = Paint::bold, underlined = Paint::underline, reverse = P
 
 // RoleLooks is one line of the theme: a role at mono, at 8 and 16 colours, and at 256. The colours
 // of 256 that stand on the terminal's own background have a luminance near the middle, so that
-// black and white behind them both leave a contrast of about 4:1.
+// black and white behind them both leave a contrast of about 4:1. Of the first eight only red,
+// green and magenta do so; yellow, cyan and blue are no letters there.
 struct RoleLooks {
     Role role;
     std::string_view word;
@@ -24,25 +25,21 @@ constexpr RoleLooks theme[] = {
     {Role::normal, "normal", {}, {}, {}},
     {Role::dim, "dim", {-1, -1, faint}, {-1, -1, faint}, {244, -1, 0}},
     {Role::strong, "strong", {-1, -1, bold}, {-1, -1, bold}, {-1, -1, bold}},
-    {Role::heading, "heading", {-1, -1, bold}, {6, -1, bold}, {31, -1, bold}},
+    {Role::heading, "heading", {-1, -1, bold}, {-1, -1, bold | underlined}, {31, -1, bold}},
     {Role::header, "header", {-1, -1, reverse}, {-1, -1, reverse}, {252, 237, 0}},
-    {Role::header_warning,
-     "header_warning",
-     {-1, -1, reverse | bold},
-     {3, -1, reverse | bold},
-     {235, 214, bold}},
+    {Role::header_warning, "header_warning", {-1, -1, reverse | bold}, {0, 3, 0}, {235, 214, bold}},
     {Role::bar, "bar", {-1, -1, reverse}, {-1, -1, reverse}, {252, 237, 0}},
-    {Role::bar_key, "bar_key", {-1, -1, bold}, {6, -1, bold}, {117, 237, bold}},
+    {Role::bar_key, "bar_key", {-1, -1, bold}, {-1, -1, bold}, {117, 237, bold}},
     {Role::bar_off, "bar_off", {-1, -1, reverse | faint}, {-1, -1, reverse | faint}, {243, 237, 0}},
     {Role::selected, "selected", {-1, -1, reverse}, {7, 4, bold}, {231, 24, 0}},
     {Role::marked, "marked", {-1, -1, bold | underlined}, {5, -1, bold}, {133, -1, bold}},
-    {Role::good, "good", {-1, -1, bold}, {2, -1, 0}, {28, -1, bold}},
-    {Role::busy, "busy", {-1, -1, underlined}, {6, -1, 0}, {31, -1, 0}},
-    {Role::warning, "warning", {-1, -1, underlined | bold}, {3, -1, bold}, {130, -1, bold}},
-    {Role::danger, "danger", {-1, -1, reverse | bold}, {1, -1, bold}, {160, -1, bold}},
+    {Role::good, "good", {-1, -1, bold}, {2, -1, bold}, {28, -1, bold}},
+    {Role::busy, "busy", {-1, -1, underlined}, {5, -1, 0}, {31, -1, 0}},
+    {Role::warning, "warning", {-1, -1, underlined | bold}, {1, -1, bold}, {130, -1, bold}},
+    {Role::danger, "danger", {-1, -1, reverse | bold}, {7, 1, bold}, {160, -1, bold}},
     {Role::frame, "frame", {-1, -1, faint}, {-1, -1, faint}, {244, -1, 0}},
     {Role::field, "field", {-1, -1, underlined}, {-1, -1, underlined}, {-1, -1, underlined}},
-    {Role::link, "link", {-1, -1, bold}, {6, -1, bold}, {32, -1, bold}},
+    {Role::link, "link", {-1, -1, bold}, {5, -1, bold}, {32, -1, bold}},
     {Role::graph, "graph", {}, {2, -1, 0}, {67, -1, 0}},
     {Role::graph_2, "graph_2", {-1, -1, faint}, {5, -1, 0}, {133, -1, 0}},
 };

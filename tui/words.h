@@ -24,8 +24,9 @@ struct GlobalOptions {
     bool readonly = false;
     bool linear = false;
     bool console = false;
-    std::string color = "auto";   // auto, always, never; mono, 8, 16, 256
-    std::string glyphs = "auto";  // auto, ascii, line, utf8
+    std::string color = "auto";                       // auto, always, never; mono, 8, 16, 256
+    std::string glyphs = "auto";                      // auto, ascii, line, utf8
+    std::string lock_after = "5", rest_after = "10";  // minutes; 0: never
 };
 
 // The global options as the table knows others, for parsing, help, manual and completion.

@@ -6,62 +6,13 @@
 #include "engine/schema.h"
 #include "engine/store.h"
 #include "engine/units.h"
+#include "tui/global_options.h"
 #include "tui/words.h"
 
 namespace lodge {
 namespace {
 
 constexpr std::string_view others[] = {"help", "manual", "completion", "complete"};
-
-const Option options_of_all[] = {
-    {.name = "help", .help = "Says what the command does and takes."},
-    {.name = "json", .help = "Prints one JSON value; an error is one on standard error."},
-    {.name = "dry-run", .help = "Prints what would be done as shell, and does nothing."},
-    {.name = "quiet", .help = "Prints nothing unless something goes wrong."},
-    {.name = "yes", .help = "Does not ask before it interrupts or destroys."},
-    {.name = "detach", .help = "Starts the job and prints its number; does not follow it."},
-    {.name = "color",
-     .value = "WHEN",
-     .help = "auto, always or never; auto obeys NO_COLOR and where the output goes. For the "
-             "full screen also mono, 8, 16 or 256.",
-     .fallback = "auto"},
-    {.name = "glyphs",
-     .value = "LEVEL",
-     .help = "The full screen's signs: auto, ascii, line or utf8; auto obeys locale and TERM.",
-     .fallback = "auto"},
-    {.name = "readonly", .help = "The full screen shows everything and changes nothing."},
-    {.name = "console",
-     .help = "The full screen at the machine's own console: viewing is free, changing wants a "
-             "password, and it rests when nobody is there."},
-    {.name = "linear",
-     .help =
-         "In place of the full screen, questions and answers in plain lines: for screen readers, "
-         "slow lines and pipes."},
-    {.name = "version", .help = "Prints the version."},
-};
-
-bool* flag_of(GlobalOptions& options, std::string_view name) {
-    if (name == "help") return &options.help;
-    if (name == "json") return &options.json;
-    if (name == "dry-run") return &options.dry_run;
-    if (name == "quiet") return &options.quiet;
-    if (name == "yes") return &options.yes;
-    if (name == "detach") return &options.detach;
-    if (name == "version") return &options.version;
-    if (name == "readonly") return &options.readonly;
-    if (name == "linear") return &options.linear;
-    if (name == "console") return &options.console;
-    return nullptr;
-}
-
-std::string flag_names(std::string_view name) {
-    const std::string dashed = "--" + std::string(name);
-    if (name == "help") return "-h," + dashed;
-    if (name == "quiet") return "-q," + dashed;
-    if (name == "yes") return "-y," + dashed;
-    if (name == "version") return "-V," + dashed;
-    return dashed;
-}
 
 std::string name_of_option(std::string_view word) {
     return std::string(word.substr(0, word.find('=')));
@@ -119,10 +70,10 @@ class Parser {
     explicit Parser(const Command* command) : command_(command) {
         app_.set_help_flag();
         for (const Option& option : global_options()) {
-            if (bool* flag = flag_of(parsed_.options, option.name))
-                app_.add_flag(flag_names(option.name), *flag);
+            if (bool* flag = global_flag(parsed_.options, option.name))
+                app_.add_flag(global_flag_names(option.name), *flag);
             else
-                add_choice(option.name);
+                add_global_word(option.name);
         }
         if (!command) return;
         for (const Option& option : command->options)
@@ -143,7 +94,7 @@ class Parser {
                 if (slot.is_set) parsed_.values.set({std::string(slot.name), true});
                 // An option of the command's own that is called like one of all is both, but for
                 // the full screen's: that is not what a command's --console means.
-                bool* flag = flag_of(parsed_.options, slot.name);
+                bool* flag = global_flag(parsed_.options, slot.name);
                 if (flag && flag != &parsed_.options.console && slot.is_set) *flag = true;
             } else if (!slot.words.empty()) {
                 parsed_.values.set({std::string(slot.name), slot.words});
@@ -157,16 +108,10 @@ class Parser {
     const GlobalOptions& options() const { return parsed_.options; }
 
   private:
-    // A global option that takes one of a few words.
-    void add_choice(std::string_view name) {
+    void add_global_word(std::string_view name) {
         const std::string dashed = "--" + std::string(name);
-        std::string& value = name == "color" ? parsed_.options.color : parsed_.options.glyphs;
-        app_.add_option(dashed, value)->check([dashed](const std::string& word) {
-            const auto choices = global_choices(dashed);
-            if (std::find(choices.begin(), choices.end(), word) != choices.end())
-                return std::string();
-            return fmt::format("'{}' is not allowed: {}", printable(word), join(choices, ", "));
-        });
+        app_.add_option(dashed, *global_word(parsed_.options, name))
+            ->check([dashed](const std::string& word) { return global_problem(dashed, word); });
     }
 
     // CLI11 takes "[a,b]" for two words; with this in front it does not.
@@ -187,7 +132,7 @@ class Parser {
         // A command may have an option of its own that is called like one of all.
         if (has_option(global_options(), option.name)) app_.remove_option(app_.get_option(dashed));
         if (slot.flag) {
-            app_.add_flag(flag_names(option.name), slot.is_set);
+            app_.add_flag(global_flag_names(option.name), slot.is_set);
         } else {
             app_.add_option(dashed, slot.words)
                 ->expected(1)
@@ -296,28 +241,7 @@ ParsedWords parse_with(const Command* command, const std::vector<std::string>& w
          subject);
 }
 
-// Slips between two words: letters put in, left out, changed, or swapped with their neighbour.
-size_t slips(std::string_view a, std::string_view b) {
-    std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
-    for (size_t i = 0; i <= a.size(); ++i)
-        cost[i][0] = i;
-    for (size_t j = 0; j <= b.size(); ++j)
-        cost[0][j] = j;
-    for (size_t i = 1; i <= a.size(); ++i)
-        for (size_t j = 1; j <= b.size(); ++j) {
-            const size_t change = cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-            cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, change});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
-        }
-    return cost[a.size()][b.size()];
-}
-
 }  // namespace
-
-std::span<const Option> global_options() {
-    return options_of_all;
-}
 
 std::vector<std::string_view> subjects_of(CommandTables tables) {
     std::vector<std::string_view> subjects;
@@ -326,25 +250,6 @@ std::vector<std::string_view> subjects_of(CommandTables tables) {
             if (std::find(subjects.begin(), subjects.end(), command.subject) == subjects.end())
                 subjects.push_back(command.subject);
     return subjects;
-}
-
-std::string nearest_word(std::string_view word, const std::vector<std::string_view>& known) {
-    std::string_view best;
-    // Half of a short word may not be wrong: "ls" is not "reset".
-    size_t least = std::min<size_t>(3, word.size() / 2 + 1);
-    for (const std::string_view candidate : known) {
-        if (word.size() > 64) break;
-        const size_t distance = slips(word, candidate);
-        if (distance < least) {
-            least = distance;
-            best = candidate;
-        }
-    }
-    // "resto" is rather short for "restore" than a wrong "reset".
-    if (least > 1 && word.size() >= 2)
-        for (const std::string_view candidate : known)
-            if (candidate.starts_with(word)) return std::string(candidate);
-    return std::string(best);
 }
 
 std::string operand_words(const Operand& operand) {
@@ -376,12 +281,6 @@ std::string usage_line(const Command& command) {
     return line;
 }
 
-std::vector<std::string> global_choices(std::string_view dashed) {
-    if (dashed == "--color") return {"auto", "always", "never", "mono", "8", "16", "256"};
-    if (dashed == "--glyphs") return {"auto", "ascii", "line", "utf8"};
-    return {};
-}
-
 namespace {
 
 // Words that may stand between operands for reading: `lodge device give 01:00.0 to 101`.
@@ -411,7 +310,7 @@ ParsedWords parse_words(CommandTables tables, const std::vector<std::string>& wo
     // Global options may stand before the command too.
     size_t first = 0;
     while (first < words.size() && is_option(words[first]))
-        first += global_choices(words[first]).empty() ? 1 : 2;
+        first += global_takes_word(words[first]) ? 2 : 1;
     first = std::min(first, words.size());
     const std::vector<std::string> front(words.begin(),
                                          words.begin() + static_cast<ptrdiff_t>(first));

@@ -123,6 +123,8 @@ FullScreenWishes screen_wishes(const GlobalOptions& options) {
     wishes.glyphs = parse_glyph_level(options.glyphs);
     wishes.readonly = options.readonly;
     wishes.console = options.console;
+    wishes.lock_after = std::chrono::minutes(parse_integer(options.lock_after).value_or(0));
+    wishes.rest_after = std::chrono::minutes(parse_integer(options.rest_after).value_or(0));
     return wishes;
 }
 

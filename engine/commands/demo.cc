@@ -20,7 +20,7 @@ std::vector<Command> table() {
         {.subject = "demo",
          .verb = "make",
          .short_form = "demo",
-         .label = "Demo",
+         .label = "Make",
          .help = "Makes and starts a small guest to try things with; --remove takes it away.",
          .key = {},
          .twin = {},

@@ -351,8 +351,11 @@ class Builder {
         for (const auto& [key, value] : section.entries())
             if (value.find("cloudinit") != std::string::npos && is_disk_key(key)) return;
         if (!section.has("ipconfig0")) creation_.set("ipconfig0", "ip=dhcp");
-        creation_.new_disk(has("ide2") ? "ide0" : "ide2", storage_, cloudinit_bytes, "qcow2",
-                           "media=cdrom", "cloudinit");
+        // The kernel of Debian's cloud images, and others like it, have drivers for virtio only,
+        // none for the AHCI that q35 has its ide drives on.
+        const bool virtio = creation_.config().string_of("scsihw").starts_with("virtio-scsi");
+        const std::string key = virtio ? free_key("scsi") : has("ide2") ? "ide0" : "ide2";
+        creation_.new_disk(key, storage_, cloudinit_bytes, "qcow2", "media=cdrom", "cloudinit");
     }
 
     void boot_order() {

@@ -258,6 +258,9 @@ Plan VmKind::rollback(Engine& engine, const Guest& guest, const Values& words) c
     if (vm_process(engine.host, guest.id)) {
         Plan ending = stop(engine, guest, {});
         plan.append(std::move(ending));
+        if (!with_memory && !words.flag("start"))
+            plan.warn(
+                fmt::format("{} holds no memory: the guest is stopped, and starts afresh", name));
     }
     Edit lock;
     if (!again) {
@@ -288,7 +291,9 @@ Plan VmKind::rollback(Engine& engine, const Guest& guest, const Values& words) c
     if (with_memory || words.flag("start"))
         plan.step(with_memory ? "go on from the saved memory" : "start it",
                   {"guest-start", {{"guest", guest.id}}});
-    plan.afterwards = fmt::format("{} is as it was at {}", guest_words(guest), name);
+    const bool stopped = !with_memory && !words.flag("start");
+    plan.afterwards = fmt::format("{} is as it was at {}{}", guest_words(guest), name,
+                                  stopped ? ", and stopped" : "");
     return plan;
 }
 

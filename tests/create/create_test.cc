@@ -127,7 +127,7 @@ TEST_F(CreateTest, CloudImage) {
     const Config config = load_guest(scratch_.engine, 100).config;
     EXPECT_EQ(config.current.get("scsi0"),
               "local:100/vm-100-disk-0.qcow2,discard=on,iothread=1,size=16M,ssd=1");
-    EXPECT_EQ(config.current.get("ide2"), "local:100/vm-100-cloudinit.qcow2,media=cdrom,size=4M");
+    EXPECT_EQ(config.current.get("scsi1"), "local:100/vm-100-cloudinit.qcow2,media=cdrom,size=4M");
     EXPECT_EQ(config.current.get("ciuser"), "ann");
     EXPECT_EQ(config.current.get("sshkeys"), "ssh-ed25519%20AAAA%2B%2F%20ann%40home%0A");
     EXPECT_EQ(config.current.get("ipconfig0"), "ip=dhcp");

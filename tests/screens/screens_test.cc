@@ -6,9 +6,10 @@
 //     glyphs ascii        ascii, line, utf8; ascii when not said
 //     colors mono         mono, 8, 16, 256; mono when not said
 //     readonly
-//     console PASSWORD    as at the machine's own console, with root's password
+//     console PASSWORD [CODE]   as at the machine's own console, with what root is asked
 //     lock                nobody was there for a while
 //     rest                and for longer
+//     trial SECONDS WORDS something is on trial for so long; what becomes of it is told
 //     marked              roles are shown too: "{danger:3 lost}"
 //     keys WORDS          parse_keys(); then the screen is compared
 //     then NAME           the machine is another one now, and State looks again
@@ -79,9 +80,15 @@ class Play {
             settings_.readonly = true;
         } else if (word == "console") {
             settings_.console = true;
-            outside_.unlock = [rest](const std::string& user, const std::string& password) {
-                return std::string(user == "root" && password == rest ? ""
-                                                                      : "Authentication failure");
+            outside_.unlock = [wanted = split(rest, ' ')](const std::string& user,
+                                                          const PasswordTalk& talk) {
+                bool right = user == "root";
+                right = talk.ask("Password: ", true) == wanted[0] && right;
+                if (right && wanted.size() > 1) {
+                    talk.tell("A code was sent to the telephone that ends in 17.");
+                    right = talk.ask("Code of six digits: ", false) == wanted[1];
+                }
+                return std::string(right ? "" : "Authentication failure");
             };
         } else if (word == "marked") {
             marked_ = true;
@@ -105,6 +112,8 @@ class Play {
             app_->lock();
         } else if (word == "rest") {
             app_->rest();
+        } else if (word == "trial") {
+            try_out(rest);
         } else if (word == "keys") {
             for (const Key& key : parse_keys(rest)) {
                 app_->key(key);
@@ -118,6 +127,24 @@ class Play {
         app_->draw(canvas_);
         seen_ += "== " + line + "\n" + (marked_ ? canvas_.marked_text() : canvas_.text());
         if (app_->over()) seen_ += "== it is over\n";
+    }
+
+    void try_out(const std::string& rest) {
+        const auto words = split(rest, ' ');
+        const int64_t until =
+            machine_->engine().host.now_seconds() + parse_integer(words.at(0)).value();
+        on_trial_ = true;
+        const auto settle = [this](const char* how) {
+            return [this, how] {
+                on_trial_ = false;
+                seen_ += fmt::format("== {}\n", how);
+            };
+        };
+        const Standing line = {rest.substr(words[0].size() + 1), until, settle("kept"),
+                               settle("undone")};
+        app_->stand([this, line](App&) {
+            return on_trial_ ? std::vector<Standing>{line} : std::vector<Standing>{};
+        });
     }
 
     void begin() {
@@ -144,7 +171,7 @@ class Play {
     Size size_{80, 24};
     App::Outside outside_;
     App::Settings settings_{.colors = ColorLevel::mono, .glyphs = GlyphLevel::ascii};
-    bool marked_ = false;
+    bool marked_ = false, on_trial_ = false;
     Canvas canvas_{Size{80, 24}};
     std::unique_ptr<App> app_;
     std::string seen_;

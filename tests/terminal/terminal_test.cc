@@ -194,6 +194,13 @@ TEST(Terminal, keys_are_words) {
         played.type(bytes);
         EXPECT_EQ(played.line(), name);
     }
+    // What no key sends types nothing: an answer of the terminal, a key with Ctrl and Shift.
+    played.type("\x1b[?62;4;22c\x1b[1;9Zb");
+    EXPECT_EQ(played.line(), "b");
+    // On a slow line several come at once.
+    played.type("\x1b\x1b\x1b");
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(played.line(), "Esc");
     played.type("Q");
     EXPECT_EQ(played.status(), 0);
     EXPECT_TRUE(played.modes_are_as_before());

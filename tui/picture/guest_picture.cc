@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -12,6 +13,7 @@
 #include "engine/text.h"
 #include "engine/vm/qmp.h"
 #include "engine/vm/vm.h"
+#include "tui/dialog.h"
 #include "tui/picture/keysyms.h"
 
 namespace lodge {
@@ -251,7 +253,15 @@ void GuestPicture::draw_status(const Area& area, std::string_view kind) {
     if (words.empty())
         words = fmt::format("{} x {} pixels{}{}", picture().width, picture().height, kind,
                             stream_.absolute() ? "" : "; no tablet: the mouse is off its place");
-    line.put(0, 0, words, state_ == State::attached ? Role::dim : Role::warning);
+    if (state_ == State::attached) {
+        line.put(0, 0, words, Role::dim);
+        return;
+    }
+    // Why there is none takes the room of the picture, when it is long.
+    const auto lines = wrapped(printable(words), area.width());
+    int y = std::max(0, area_.height + 1 - static_cast<int>(lines.size()));
+    for (const std::string& one : lines)
+        area.put(0, y++, one, Role::warning);
 }
 
 }  // namespace lodge

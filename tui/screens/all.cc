@@ -1,6 +1,10 @@
 #include "tui/screens/all.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "tui/screens/create_wizard.h"
+#include "tui/standing.h"
 
 namespace lodge {
 
@@ -28,6 +32,17 @@ std::span<const OwnDialog> own_dialogs() {
         {"guest", "create", make_create_wizard},
     };
     return dialogs;
+}
+
+bool shows_secrets(const Command& command) {
+    static constexpr std::string_view verbs[] = {"show", "config", "show-command"};
+    return command.subject == "guest" &&
+           std::find(std::begin(verbs), std::end(verbs), command.verb) != std::end(verbs);
+}
+
+std::span<const StandingSource> standing_sources() {
+    static const std::vector<StandingSource> sources = {trials_standing};
+    return sources;
 }
 
 }  // namespace lodge

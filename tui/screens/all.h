@@ -1,6 +1,9 @@
 #pragma once
 
+#include <vector>
+
 #include "tui/screen.h"
+#include "tui/standing.h"
 
 namespace lodge {
 
@@ -11,5 +14,8 @@ std::unique_ptr<Screen> make_storage_screen(App& app);
 std::unique_ptr<Screen> make_network_screen(App& app);
 std::unique_ptr<Screen> make_jobs_screen(App& app);
 std::unique_ptr<Screen> make_host_screen(App& app);
+
+// What stands over all of them while it lasts.
+std::vector<Standing> trials_standing(App& app);
 
 }  // namespace lodge

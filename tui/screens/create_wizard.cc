@@ -8,6 +8,7 @@
 #include "engine/text.h"
 #include "engine/units.h"
 #include "tui/app.h"
+#include "tui/moving.h"
 #include "tui/screens/create_choices.h"
 
 namespace lodge {
@@ -31,18 +32,10 @@ class PickList {
     bool key(const Key& key, bool& chosen) {
         const int last = static_cast<int>(lines_.size()) - 1;
         int next = at_;
-        if (key.is("Up") || key.is("k") || key.is("WheelUp") || key.is("BackTab"))
-            --next;
-        else if (key.is("Down") || key.is("j") || key.is("WheelDown") || key.is("Tab"))
-            ++next;
-        else if (key.is("PgUp"))
-            next -= height_;
-        else if (key.is("PgDn"))
-            next += height_;
-        else if (key.is("Home") || key.is("g"))
-            next = 0;
-        else if (key.is("End") || key.is("G"))
-            next = last;
+        if (const auto lines = lines_moved(key, {.page = height_, .wheel = 1}))
+            next = std::clamp(at_ + *lines, 0, last);
+        else if (key.is("BackTab") || key.is("Tab"))
+            next += key.is("Tab") ? 1 : -1;
         else if (key.is("Row"))
             next = key.y;
         else if (!key.is("Enter") && !key.is("Right"))

@@ -5,6 +5,7 @@
 
 #include "engine/text.h"
 #include "tui/app.h"
+#include "tui/moving.h"
 #include "tui/pane/serial_pane.h"
 #include "tui/screens/guest_tab.h"
 
@@ -123,18 +124,8 @@ class ConsoleTab : public GuestTab {
         else if (key.is("z")) {
             type(false);
             if (typing_) pane_->tell_size();
-        } else if (key.is("PgUp") || key.is("Ctrl-B"))
-            pane.scroll_pages(1);
-        else if (key.is("PgDn") || key.is("Ctrl-F"))
-            pane.scroll_pages(-1);
-        else if (key.is("Up") || key.is("k") || key.is("WheelUp"))
-            pane.scroll(key.is("WheelUp") ? 3 : 1);
-        else if (key.is("Down") || key.is("j") || key.is("WheelDown"))
-            pane.scroll(key.is("WheelDown") ? -3 : -1);
-        else if (key.is("Home") || key.is("g"))
-            pane.scroll_top();
-        else if (key.is("End") || key.is("G"))
-            pane.scroll_bottom();
+        } else if (const auto lines = lines_moved(key, {.page = area_.height}))
+            pane.scroll(-*lines);
         else if (key.is("/")) {
             searching_ = true;
             search_.set("");

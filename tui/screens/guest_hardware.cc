@@ -13,6 +13,7 @@
 #include "tui/screens/guest_tab.h"
 #include "tui/screens/hardware_add.h"
 #include "tui/screens/hardware_rows.h"
+#include "tui/screens/hardware_save.h"
 #include "tui/table.h"
 
 namespace lodge {
@@ -20,7 +21,12 @@ namespace {
 
 class HardwareTab : public GuestTab {
   public:
-    explicit HardwareTab(App& app) : GuestTab(app), table_(hardware_columns(), 1) {}
+    explicit HardwareTab(App& app)
+        : GuestTab(app),
+          table_(hardware_columns(), 1),
+          saver_(
+              app, [this](int guest) -> HardwareEdits& { return edits_[guest]; },
+              [this] { update(); }) {}
 
     void set(int guest) override {
         guest_ = guest;
@@ -61,21 +67,13 @@ class HardwareTab : public GuestTab {
     void add();
     void act_on_disk(std::string_view command, const std::string& key, bool with_options);
     Chosen this_guest(const std::string& key = "") const;
-    void save();
-    void ask_save();
-    void ask_save_by(const Plan& plan, const Values& words);
-    void ask_leave();
-    void discard() {
-        edits() = {};
-        update();
-    }
     void draw_below(Area area);
-    std::string unsaved_words() { return counted(edits().count(), "change") + " not saved"; }
 
     HardwareRows rows_;
     Table table_;
     int guest_ = 0;
     std::map<int, HardwareEdits> edits_;
+    HardwareSaver saver_;
 };
 
 std::string HardwareTab::unsaved() const {
@@ -103,7 +101,7 @@ void HardwareTab::draw(Area area, bool active) {
 void HardwareTab::draw_below(Area area) {
     const std::string filter = table_.order_words();
     if (!edits().empty())
-        area.put(1, 0, unsaved_words() + ": Ctrl-S saves, u takes one back", Role::warning);
+        area.put(1, 0, unsaved_words(edits()) + ": Ctrl-S saves, u takes one back", Role::warning);
     else
         area.put(1, 0, filter.empty() ? "/ finds every key there is" : filter, Role::dim);
     area.put_right(area.width() - 1, 0, table_.place_words(), Role::dim);
@@ -141,9 +139,9 @@ bool HardwareTab::own_key(const Key& key) {
     const HardwareRow* row = selected();
     const bool leaves = key.is("Esc") || key.is("q") || key.is("F10");
     if (key.is("Ctrl-S") || (key.is("F10") && !edits().empty())) {
-        save();
+        saver_.save(guest_);
     } else if (leaves && !edits().empty() && table_.filter().empty()) {
-        ask_leave();
+        saver_.ask_leave(guest_);
     } else if (key.is("n") || key.is("Insert")) {
         if (allowed()) add();
     } else if (row == nullptr) {
@@ -174,13 +172,7 @@ bool HardwareTab::allowed_now() {
 
 Chosen HardwareTab::this_guest(const std::string& key) const {
     const Guest* now = guest();
-    if (now == nullptr) return {};
-    Values values{{"guest", guest_}};
-    if (!key.empty()) values.set({"key", key});
-    const std::string name =
-        key.empty() ? guest_words(*now) : fmt::format("{} of {}", key, guest_words(*now));
-    return {.subject = "guest",
-            .things = {{.values = values, .name = name, .title = key.empty() ? now->name : key}}};
+    return now != nullptr ? chosen_part(*now, key) : Chosen{};
 }
 
 // Takes a changed value in, unless the engine would refuse it; the answer is why.
@@ -369,74 +361,6 @@ void HardwareTab::add() {
                            app_.tell("type a part of the key or of what it does, then Enter");
                        }});
     app_.open(choice_dialog(app_, "Add to " + guest_words(now), std::move(choices), false));
-}
-
-void HardwareTab::save() {
-    const Guest* now = guest();
-    if (now == nullptr || edits().empty()) {
-        app_.tell("there is nothing to save");
-        return;
-    }
-    const std::string digest = load_guest(app_.engine(), guest_).config.digest();
-    if (digest == edits().digest) {
-        ask_save();
-        return;
-    }
-    app_.open(choice_dialog(
-        app_, fmt::format("{} was changed meanwhile", guest_words(*now)),
-        {{.label = "Keep editing", .key = "Esc"},
-         {.label = "Save on top of it",
-          .key = "s",
-          .help = "Only the keys that were edited here are written.",
-          .chosen =
-              [this, digest] {
-                  edits().digest = digest;
-                  ask_save();
-              }},
-         {.label = "Discard what was edited here", .key = "d", .chosen = [this] { discard(); }}},
-        false));
-}
-
-// Shows what becomes of what, now and at the next start, before it is saved.
-void HardwareTab::ask_save() {
-    const Guest* now = guest();
-    if (now == nullptr) return;
-    const Values words = edits().words(guest_);
-    app_.wait_for(
-        {.title = "Make the plan",
-         .work =
-             [this, words] {
-                 return plan_to_json(app_.command("guest set").plan(app_.engine(), words));
-             },
-         .done = [this,
-                  words](const std::string& text) { ask_save_by(plan_from_json(text), words); }});
-}
-
-void HardwareTab::ask_save_by(const Plan& plan, const Values& words) {
-    const Guest* now = guest();
-    if (now == nullptr) return;
-    Question question;
-    question.title = fmt::format("Save the changes of {}?", guest_words(*now));
-    question.words = edits_words(now->config, edits()) + "\n" + plan.afterwards;
-    for (const std::string& warning : plan.warnings)
-        question.words += "\n" + warning;
-    question.plan = plan_as_shell(plan, app_.engine().actions);
-    app_.open(ask_dialog(app_, std::move(question), [this, words, chosen = this_guest()] {
-        // A password that is asked for and not given loses nothing.
-        if (app_.refuses([this] { ask_save(); })) return;
-        Chosen::Thing thing = chosen.things[0];
-        thing.values = words;
-        app_.carry_out(app_.command("guest set"), {thing});
-        discard();
-    }));
-}
-
-void HardwareTab::ask_leave() {
-    app_.open(choice_dialog(app_, unsaved_words(),
-                            {{.label = "Keep editing", .key = "Esc"},
-                             {.label = "Save", .key = "s", .chosen = [this] { save(); }},
-                             {.label = "Discard", .key = "d", .chosen = [this] { discard(); }}},
-                            false));
 }
 
 }  // namespace

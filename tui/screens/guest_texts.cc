@@ -11,22 +11,27 @@ namespace {
 
 class TextTab : public GuestTab {
   public:
-    using GuestTab::GuestTab;
+    // `secret`: not for everybody before a locked console.
+    TextTab(App& app, bool secret) : GuestTab(app), hidden_(secret) {}
     void draw(Area area, bool) override {
+        if (hidden_ && app_.draw_locked(area)) return;
         view_.draw(area.rows(0, area.height() - 1));
         area.put_right(area.width() - 1, area.height() - 1, view_.place_words(), Role::dim);
     }
-    bool key(const Key& key) override { return view_.key(key); }
+    bool key(const Key& key) override { return !(hidden_ && app_.locked()) && view_.key(key); }
     bool takes_all_keys() const override { return view_.types(); }
 
   protected:
     TextView view_;
+
+  private:
+    const bool hidden_;
 };
 
 // Read again each time State looks.
 class LogTab : public TextTab {
   public:
-    using TextTab::TextTab;
+    explicit LogTab(App& app) : TextTab(app, false) {}
     void set(int guest) override {
         if (app_.state().guest(guest) == nullptr) {
             view_.set("");
@@ -60,7 +65,7 @@ std::string plan_of(App& app, const Guest& guest) {
 // and anew when the configuration is another one, or the tab is opened.
 class PlanTab : public TextTab {
   public:
-    using TextTab::TextTab;
+    explicit PlanTab(App& app) : TextTab(app, true) {}
     void shown(bool) override {
         aside_.reset();
         guest_.reset();

@@ -102,6 +102,13 @@ class GuestRows : public Rows {
         }
     }
 
+    // Its first tag.
+    bool has_groups() const override { return true; }
+    std::string group(size_t row) const override {
+        const std::string tags = tags_of(at(row));
+        return tags.substr(0, tags.find_first_of(";, "));
+    }
+
     // The filter looks at everything that is shown, and at the tags.
     std::string words(size_t row) const override {
         const GuestView& view = at(row);
@@ -125,6 +132,7 @@ class GuestRows : public Rows {
 constexpr OwnKey own[] = {
     {"Enter", "Details", "Opens the guest's details; Esc comes back.", false},
     {"/", "Filter", "Shows only guests that fit: words, !word, re:expression; tags count.", true},
+    {"T", "Group", "Groups the guests by their first tag, and ends it.", false},
     {"]", "Next tab", "The details' next tab: Summary, Hardware, Snapshots, Console, Log, Plan.",
      false},
     {"Tab", "Other pane", "From the list to the details and back, where both are shown.", false},
@@ -207,6 +215,14 @@ class GuestsScreen : public Screen {
             return true;
         }
         return table_key(key);
+    }
+
+    // All of the notes, where the list has no room for them.
+    std::string hint() override {
+        const auto row = table_.selected();
+        if (!row || in_details_ || wide_ || rows_.count() == 0) return "";
+        const std::string notes = notes_words(rows_.at(*row));
+        return notes.empty() ? "" : fmt::format("{}: {}", rows_.at(*row).guest->name, notes);
     }
 
     std::string unsaved() const override { return details_.unsaved(); }

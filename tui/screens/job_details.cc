@@ -14,7 +14,7 @@ namespace lodge {
 namespace {
 
 constexpr std::string_view names[] = {"Steps", "Log", "Plan"};
-constexpr size_t log_tab = 1;
+constexpr size_t log_tab = 1, plan_tab = 2;
 
 }  // namespace
 
@@ -106,6 +106,7 @@ void JobDetails::draw(Area area, bool active) {
     ++y;
     const Area rest = area.rows(y, area.height() - y);
     if (rest.height() <= 1) return;
+    if (at_ == plan_tab && app_.draw_locked(rest)) return;
     texts_[at_].draw(rest.rows(0, rest.height() - 1));
     rest.put_right(rest.width() - 1, rest.height() - 1, texts_[at_].place_words(), Role::dim);
 }
@@ -113,6 +114,7 @@ void JobDetails::draw(Area area, bool active) {
 bool JobDetails::key(const Key& key) {
     if (types()) return texts_[at_].key(key);
     const size_t count = std::size(names);
+    const bool hidden = at_ == plan_tab && app_.locked();
     if (key.is("]"))
         at_ = (at_ + 1) % count;
     else if (key.is("["))
@@ -120,7 +122,7 @@ bool JobDetails::key(const Key& key) {
     else if (key.is("Detail"))
         at_ = static_cast<size_t>(key.y);
     else
-        return texts_[at_].key(key);
+        return !hidden && texts_[at_].key(key);
     return true;
 }
 
