@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "engine/state/figures.h"
+#include "engine/storage/volume_files.h"
 #include "engine/units.h"
 
 namespace lodge {
 namespace {
 
+// How often all groups of a container are gone through, in readings.
+constexpr int reads_each = 4;
 // Version 1 says of no limit the largest number of whole pages.
 constexpr uint64_t no_limit = uint64_t{1} << 62;
 
@@ -86,6 +90,11 @@ GroupUseReader::GroupUseReader(const GroupCounters& counters)
       quota_(file(counters.quota)),
       period_(file(counters.period)),
       throttle_(file(counters.throttle)) {
+    // Of version 1, where swap is counted like that.
+    if (counters.swap_with_memory && !counters.kills.empty()) {
+        kills_file_ = counters.kills;
+        peak_ = KernelFile(parent_of(kills_file_) + "/memory.max_usage_in_bytes");
+    }
     if (counters.pressure.empty()) return;
     cpu_pressure_ = KernelFile(counters.pressure + "/cpu.pressure");
     memory_pressure_ = KernelFile(counters.pressure + "/memory.pressure");
@@ -112,7 +121,7 @@ GroupUse GroupUseReader::read() {
             }
         }
     }
-    use.killed = static_cast<int64_t>(behind(kills_.read(), "oom_kill"));
+    use.killed = read_kills(use.memory);
     if (const auto count = used_of(pids_.read()))
         use.pids = GroupUse::Share{*count, limit_of(pids_limit_.read())};
     std::string_view text = quota_.read();
@@ -129,6 +138,27 @@ GroupUse GroupUseReader::read() {
     }
     use.pressure = read_pressure();
     return use;
+}
+
+// In version 1 the group of the killed process alone counts it, which is one that the container
+// made below its own, and memory.failcnt stays 0 on newer kernels. So all of them are gone through
+// now and then, once the container came near to its limit.
+int64_t GroupUseReader::read_kills(const std::optional<GroupUse::Share>& memory) {
+    if (kills_file_.empty()) return static_cast<int64_t>(behind(kills_.read(), "oom_kill"));
+    const auto peak = static_cast<int64_t>(number_of(peak_.read()));
+    const bool near = memory && memory->limit && peak >= *memory->limit / 10 * 9;
+    if (!near || (reads_++ % reads_each) != 0) return killed_;
+    const std::string name = kills_file_.substr(kills_file_.rfind('/') + 1);
+    int64_t killed = static_cast<int64_t>(behind(kills_.read(), "oom_kill"));
+    std::error_code trouble;
+    for (auto it = std::filesystem::recursive_directory_iterator(parent_of(kills_file_), trouble);
+         !trouble && it != std::filesystem::recursive_directory_iterator(); it.increment(trouble))
+        if (it->is_directory(trouble))
+            killed += static_cast<int64_t>(
+                behind(KernelFile((it->path() / name).string()).read(), "oom_kill"));
+    // Groups that are gone take their count along.
+    killed_ = std::max(killed_, killed);
+    return killed_;
 }
 
 std::optional<Pressure> GroupUseReader::read_pressure() {

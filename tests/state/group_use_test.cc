@@ -31,7 +31,11 @@ TEST_F(Groups, of_version_1_count_swap_with_memory) {
     counters.swap = put("memory.memsw.usage_in_bytes", "83886080\n");
     counters.swap_limit = put("memory.memsw.limit_in_bytes", "134217728\n");
     counters.swap_with_memory = true;
-    counters.kills = put("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
+    counters.kills = put("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+    // In one of the groups below it.
+    std::filesystem::create_directory(path("ns"));
+    put("ns/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+    put("memory.max_usage_in_bytes", "67108864\n");
     counters.pids = put("pids.current", "12\n");
     counters.pids_limit = put("pids.max", "100\n");
     counters.quota = put("cpu.cfs_quota_us", "150000\n");
@@ -51,6 +55,24 @@ TEST_F(Groups, of_version_1_count_swap_with_memory) {
     EXPECT_EQ(use.killed, 3);
     EXPECT_FALSE(use.pressure);
     EXPECT_EQ(killed_words(use), "out of memory: 3 killed");
+}
+
+TEST_F(Groups, of_version_1_are_gone_through_when_the_limit_came_near) {
+    GroupCounters counters;
+    counters.memory = put("memory.usage_in_bytes", "4096\n");
+    counters.memory_limit = put("memory.limit_in_bytes", "67108864\n");
+    counters.swap_with_memory = true;
+    counters.kills = put("memory.oom_control", "oom_kill 1\n");
+    put("memory.max_usage_in_bytes", "4096\n");
+    GroupUseReader reader(counters);
+    EXPECT_EQ(reader.read().killed, 0);
+    put("memory.max_usage_in_bytes", "67000000\n");
+    EXPECT_EQ(reader.read().killed, 1);
+    put("memory.oom_control", "oom_kill 2\n");
+    EXPECT_EQ(reader.read().killed, 1);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_LE(reader.read().killed, 2);
+    EXPECT_EQ(reader.read().killed, 2);
 }
 
 TEST_F(Groups, of_version_1_without_limits_have_none) {

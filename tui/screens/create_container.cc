@@ -110,7 +110,7 @@ std::vector<Medium> container_media(App& app, size_t& best) {
                                  "checksum verified, and kept for the next one.",
          .asks_file = true,
          .field = "Template",
-         .field_help = "F4 shows what there is, and finds by what is typed.",
+         .field_help = "F4 shows what there is; Tab completes.",
          .text = std::find(there.begin(), there.end(), "images:debian/12") != there.end()
                      ? "images:debian/12"
                  : there.empty() ? ""

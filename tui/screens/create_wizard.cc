@@ -399,12 +399,12 @@ void CreateWizard::look_at_it() {
 
 void CreateWizard::create() {
     const std::string name = guest_.settings.text("name", "");
-    app_.carry_out(app_.command(guest_.command()),
-                   {{.values = guest_.words(), .name = name, .title = name}},
-                   [this](const std::string& wrong) {
-                       wrong_ = wrong;
-                       if (wrong.empty()) close();
-                   });
+    // Its warnings were read on the page before.
+    Plan plan = plan_;
+    plan.warnings.clear();
+    const Risk risk = app_.command(guest_.command()).risk;
+    close();
+    app_.carry_out(risk, {std::move(plan)}, name);
 }
 
 }  // namespace
