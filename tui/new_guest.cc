@@ -15,7 +15,7 @@ constexpr SystemKind kinds[] = {
     {"Linux", "q35, virtio disk, card and random numbers, serial console", "l26", "linux", "32G",
      "2048", false, true, ""},
     {"Linux container", "shares this machine's kernel: up at once, a fraction of the memory", "",
-     "ct", "8G", "512", false, false, "", true},
+     "ct", "", "512", false, false, "", true},
     {"Windows 11, Server 2022 and later", "q35, UEFI with Secure Boot, TPM 2.0, SATA disk, e1000e",
      "win11", "windows", "64G", "4096", true, false, "win"},
     {"Windows 10, Server 2016 and 2019", "q35, SATA disk, e1000e card: no drivers are missing",

@@ -194,8 +194,11 @@ std::vector<FormField> container_fields(App& app, const NewGuest& guest, const F
                       }});
     fields.push_back(cores_field(app, usual_cores(app), "all"));
     fields.back().help = "How many CPUs it may use; empty: all. + and - step it.";
-    fields.push_back(disk_field(app, form, std::string(guest.system->disk),
-                                "The size of its root, such as 8G; + and - step it.", ""));
+    fields.push_back(
+        disk_field(app, form, std::string(guest.system->disk),
+                   "A size that holds, such as 8G. Left empty its root is a folder, as "
+                   "large as its storage has room.",
+                   "no limit"));
     add_storage_field(app, "rootdir", fields);
     fields.push_back(network_field(app));
     fields.push_back(part_field("ip", "Address", "ip",
@@ -227,7 +230,7 @@ std::vector<std::pair<std::string, std::string>> container_lines(const NewGuest&
                                                  set.text("memory", "512"), set.text("swap", "512"),
                                                  cores ? counted(*cores, "core") : "all cores"));
         lines.emplace_back(
-            "Disk", fmt::format("{} on {}", set.text("disk", "8G"), set.text("storage", "?")));
+            "Disk", fmt::format("{} on {}", set.text("disk", "a folder"), set.text("storage", "?")));
         const std::string net = set.text("net", "");
         std::string words = net == "no"     ? "no card"
                             : net == "none" ? "its own, out through this machine"
