@@ -229,8 +229,8 @@ std::vector<std::pair<std::string, std::string>> container_lines(const NewGuest&
         lines.emplace_back("Limits", fmt::format("{} MiB, swap {} MiB, {}",
                                                  set.text("memory", "512"), set.text("swap", "512"),
                                                  cores ? counted(*cores, "core") : "all cores"));
-        lines.emplace_back(
-            "Disk", fmt::format("{} on {}", set.text("disk", "a folder"), set.text("storage", "?")));
+        lines.emplace_back("Disk", fmt::format("{} on {}", set.text("disk", "a folder"),
+                                               set.text("storage", "?")));
         const std::string net = set.text("net", "");
         std::string words = net == "no"     ? "no card"
                             : net == "none" ? "its own, out through this machine"
