@@ -32,9 +32,9 @@ constexpr Group vm_groups[] = {
     {"Other", "", ""},
 };
 constexpr Group container_groups[] = {
-    {"Guest", "hostname ostype onboot tags description",
-     "startup protection unprivileged features hookscript timezone template lock"},
-    {"Processor", "cores", "cpulimit cpuunits arch"},
+    {"Guest", "hostname ostype onboot tags description unprivileged features",
+     "startup protection hookscript timezone template lock"},
+    {"Processor", "cores cpulimit", "cpuunits arch"},
     {"Memory", "memory swap", ""},
     {"Disks", "", "rootfs mp unused"},
     {"Network", "", "net nameserver searchdomain hostfwd"},

@@ -14,6 +14,8 @@ constexpr size_t longest_name = 24;
 constexpr SystemKind kinds[] = {
     {"Linux", "q35, virtio disk, card and random numbers, serial console", "l26", "linux", "32G",
      "2048", false, true, ""},
+    {"Linux container", "shares this machine's kernel: up at once, a fraction of the memory", "",
+     "ct", "", "512", false, false, "", true},
     {"Windows 11, Server 2022 and later", "q35, UEFI with Secure Boot, TPM 2.0, SATA disk, e1000e",
      "win11", "windows", "64G", "4096", true, false, "win"},
     {"Windows 10, Server 2016 and 2019", "q35, SATA disk, e1000e card: no drivers are missing",
@@ -38,6 +40,7 @@ std::span<const SystemKind> system_kinds() {
 }
 
 bool iso_suits(const SystemKind& system, std::string_view name) {
+    if (system.container) return false;
     const std::string small = lower(name);
     // Drivers for Windows are no system.
     if (small.find("virtio-win") != std::string::npos) return false;
@@ -70,6 +73,32 @@ std::string name_from_file(std::string_view file) {
     return name;
 }
 
+std::string name_from_template(std::string_view source) {
+    while (source.ends_with('/'))
+        source.remove_suffix(1);
+    constexpr std::string_view registry = "docker://";
+    const bool image = source.starts_with(registry);
+    const size_t colon = image ? std::string_view::npos : source.find(':');
+    const bool path = source.starts_with('/') || source.starts_with('.');
+    if (!path && colon != std::string_view::npos &&
+        source.find("vztmpl/") == std::string_view::npos && !source.starts_with("oci")) {
+        // A build is called by its distribution, a server's template by its own name.
+        const std::string_view before = source.substr(0, colon), behind = source.substr(colon + 1);
+        std::string name(before == "debian" || before == "ubuntu" || before == "devuan" ? before
+                                                                                        : behind);
+        std::replace(name.begin(), name.end(), '/', '-');
+        std::replace(name.begin(), name.end(), '.', '-');
+        return name_from_file(name);
+    }
+    std::string_view name = source.substr(source.find_last_of("/") + 1);
+    for (const std::string_view end : {".tar", ".tgz", ".oci", "_", ":"})
+        name = name.substr(0, name.find(end));
+    // Without a dot for name_from_file() to end it at.
+    std::string plain(name);
+    std::replace(plain.begin(), plain.end(), '.', '-');
+    return name_from_file(plain);
+}
+
 bool NewGuest::is_appliance() const {
     return from == From::image && is_ovf_name(file);
 }
@@ -79,6 +108,7 @@ std::string NewGuest::command() const {
 }
 
 Values NewGuest::words() const {
+    if (system->container) return container_words();
     Values words;
     const auto take = [&](std::string_view name) {
         if (const auto value = settings.get(name)) words.set({std::string(name), *value});
@@ -107,6 +137,36 @@ Values NewGuest::words() const {
         take("password");
         take("ssh-key");
     }
+    return words;
+}
+
+Values NewGuest::container_words() const {
+    Values words;
+    const auto take = [&](std::string_view name) {
+        if (const auto value = settings.get(name)) words.set({std::string(name), *value});
+    };
+    take("name");
+    take("storage");
+    if (from == From::demo) {
+        words.set({"container", true});
+        if (!settings.flag("start")) words.set({"no-start", true});
+        return words;
+    }
+    words.set({"template", file});
+    for (const char* name : {"memory", "swap", "cores", "password", "ssh-key", "start"})
+        take(name);
+    if (settings.has("disk")) words.set({"disk", std::vector<std::string>{settings.text("disk")}});
+    const std::string net = settings.text("net", "");
+    std::string card = "none";
+    if (net != "no") {
+        card = "name=eth0";
+        if (net != "none" && !net.empty()) card += ",bridge=" + net;
+        if (settings.has("gw")) card += ",gw=" + settings.text("gw");
+        card += ",ip=" + settings.text("ip", "dhcp");
+    }
+    words.set({"net", std::vector<std::string>{card}});
+    if (settings.flag("nesting"))
+        words.set({"values", std::vector<std::string>{"features=nesting=1"}});
     return words;
 }
 

@@ -20,7 +20,11 @@ struct MainParts {
     std::string_view stem, parts;
 };
 constexpr MainParts main_parts[] = {
-    {"net", "model bridge macaddr tag link_down rate firewall"},
+    {"net", "model name bridge macaddr ip gw ip6 gw6 tag hwaddr link_down rate firewall"},
+    {"mp", "volume mp size ro backup"},
+    {"rootfs", "volume size ro"},
+    {"dev", "path gid uid mode deny-write"},
+    {"features", "nesting keyctl fuse mount"},
     {"cpu", "cputype flags hidden"},
     {"machine", "type viommu"},
     {"vga", "type memory"},

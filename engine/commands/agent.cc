@@ -213,6 +213,7 @@ std::vector<Command> agent_command_table() {
          .short_form = "enter",
          .label = "Shell",
          .help = "Opens a shell in a container, as its root.",
+         .twin = "!",
          .risk = Risk::undoable,
          .operands = {guest},
          .why_not = why_not_entered,

@@ -145,7 +145,8 @@ std::vector<Command> looks() {
          .verb = "show-command",
          .short_form = "show-command",
          .label = "Command line",
-         .help = "Prints the command line that a start would use, to read or copy.",
+         .help = "Prints what a start would use, to read or copy: QEMU's command line, or a "
+                 "container's liblxc configuration.",
          .operands = {one_guest},
          .show = command_report},
         {.subject = "guest",

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/commands/common.h"
+#include "engine/container/use.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/scrollback.h"
@@ -15,6 +16,7 @@ namespace {
 struct Seen {
     Guest guest;
     Sighting sighting;
+    std::optional<GroupUse> use = {};  // of a running container
 };
 
 bool is_up(const Sighting& sighting) {
@@ -29,13 +31,18 @@ std::vector<std::string> notes_of(const Seen& seen) {
         notes.push_back(counted(count, "problem"));
     if (seen.guest.config.flag("template")) notes.push_back("template");
     notes.insert(notes.end(), seen.sighting.notes.begin(), seen.sighting.notes.end());
+    if (seen.use)
+        if (std::string words = killed_words(*seen.use); !words.empty())
+            notes.push_back(std::move(words));
     return notes;
 }
 
-std::string memory_words(const Sighting& sighting) {
+std::string memory_words(const Seen& seen) {
+    const Sighting& sighting = seen.sighting;
     if (sighting.memory_limit == 0) return "";
     const std::string limit = short_size(sighting.memory_limit);
-    if (!is_up(sighting)) return limit;
+    const bool unknown = seen.guest.kind->name() == "ct" && (!seen.use || !seen.use->memory);
+    if (!is_up(sighting) || unknown) return limit;
     return short_size(sighting.memory_resident) + "/" + limit;
 }
 
@@ -47,8 +54,28 @@ json problems_json(const Config& config) {
     return problems;
 }
 
+json share_json(const std::optional<GroupUse::Share>& share) {
+    if (!share) return nullptr;
+    return {{"used", share->used}, {"limit", share->limit ? json(*share->limit) : json(nullptr)}};
+}
+
+// What a container uses of what its control groups allow; null for what is not counted.
+json use_json(const GroupUse& use) {
+    json value = {{"memory", share_json(use.memory)},
+                  {"swap", share_json(use.swap)},
+                  {"pids", share_json(use.pids)},
+                  {"cpus", use.cpus ? json(*use.cpus) : json(nullptr)},
+                  {"throttled_seconds", use.throttled ? json(*use.throttled) : json(nullptr)},
+                  {"out_of_memory_kills", use.killed},
+                  {"pressure", nullptr}};
+    if (use.pressure)
+        value["pressure"] = {
+            {"cpu", use.pressure->cpu}, {"memory", use.pressure->memory}, {"io", use.pressure->io}};
+    return value;
+}
+
 json seen_json(const Seen& seen) {
-    const auto& [guest, sighting] = seen;
+    const auto& [guest, sighting, use] = seen;
     json value = {{"id", guest.id},
                   {"name", guest.name},
                   {"kind", guest.kind->name()},
@@ -61,8 +88,14 @@ json seen_json(const Seen& seen) {
                   {"template", guest.config.flag("template")},
                   {"notes", notes_of(seen)},
                   {"problems", problems_json(guest.config)}};
+    if (use) value["limits"] = use_json(*use);
     value["pid"] = sighting.pid > 0 ? json(sighting.pid) : json(nullptr);
     return value;
+}
+
+std::optional<GroupUse> use_of(Engine& engine, const Guest& guest, const Sighting& sighting) {
+    if (guest.kind->name() != "ct" || !is_up(sighting)) return std::nullopt;
+    return ct_use(engine.host, guest.id);
 }
 
 std::vector<Seen> seen_guests(Engine& engine, const Values& words) {
@@ -77,7 +110,8 @@ std::vector<Seen> seen_guests(Engine& engine, const Values& words) {
     for (Guest& guest : guests) {
         Sighting sighting = guest.kind->look(engine, guest);
         if (words.flag("running") && !is_up(sighting)) continue;
-        all.push_back({std::move(guest), std::move(sighting)});
+        auto use = use_of(engine, guest, sighting);
+        all.push_back({std::move(guest), std::move(sighting), std::move(use)});
     }
     return all;
 }
@@ -124,7 +158,7 @@ std::vector<Volume> volumes_of(Engine& engine, const Guest& guest) {
 }
 
 std::string headline(const Seen& seen) {
-    const auto& [guest, sighting] = seen;
+    const auto& [guest, sighting, use] = seen;
     std::string line = fmt::format("{}: {}, {}", guest_words(guest), guest.kind->name(),
                                    guest_state_word(sighting.state));
     if (is_up(sighting))
@@ -145,7 +179,10 @@ std::string show_text(const Seen& seen, const std::vector<Volume>& volumes,
                       const std::vector<std::string>& warnings) {
     const Config& config = seen.guest.config;
     std::string text = headline(seen);
-    if (const std::string memory = memory_words(seen.sighting); !memory.empty())
+    if (seen.use)
+        for (const auto& [label, words] : use_lines(*seen.use))
+            text += fmt::format("{}: {}\n", label, words);
+    if (const std::string memory = memory_words(seen); !memory.empty() && !seen.use)
         text += fmt::format("memory {}\n", memory);
     for (const std::string& note : notes_of(seen))
         text += fmt::format("note: {}\n", note);
@@ -224,7 +261,7 @@ Report list_report(Engine& engine, const Values& words) {
         const Sighting& sighting = seen.sighting;
         rows.push_back({std::to_string(seen.guest.id), fit_text(printable(seen.guest.name), 24),
                         std::string(seen.guest.kind->name()),
-                        std::string(guest_state_word(sighting.state)), memory_words(sighting),
+                        std::string(guest_state_word(sighting.state)), memory_words(seen),
                         is_up(sighting) ? short_duration(sighting.uptime) : "",
                         fit_text(printable(join(notes_of(seen), ", ")), 24)});
     }
@@ -243,6 +280,7 @@ Report list_report(Engine& engine, const Values& words) {
 Report show_report(Engine& engine, const Values& words) {
     Seen seen{guest_of(engine, words), {}};
     seen.sighting = seen.guest.kind->look(engine, seen.guest);
+    seen.use = use_of(engine, seen.guest, seen.sighting);
     const auto volumes = volumes_of(engine, seen.guest);
     std::vector<std::string> warnings;
     if (seen.guest.unreadable.empty()) warnings = seen.guest.kind->warnings(engine, seen.guest);
@@ -278,8 +316,9 @@ Report command_report(Engine& engine, const Values& words) {
 Report log_report(Engine& engine, const Values& words) {
     const Guest guest = guest_of(engine, words);
     const bool console = words.flag("console");
+    const char* own = guest.kind->name() == "ct" ? "/lxc.log" : "/qemu.log";
     const std::string file =
-        guest_log_folder(engine.host, guest.id) + (console ? "/serial0.log" : "/qemu.log");
+        guest_log_folder(engine.host, guest.id) + (console ? "/serial0.log" : own);
     const int64_t lines = words.integer("lines");
     if (lines < 1) fail(Exit::usage, "--lines {} is not allowed: 1 or more", lines);
     if (!engine.host.exists(file))

@@ -114,11 +114,16 @@ Report list_servers(Engine& engine, const Values&) {
 Plan plan_refresh(Engine& engine, const Values& words) {
     Plan plan;
     const std::string only = words.text("server", "");
+    std::vector<std::string> servers, urls;
     for (const TemplateServer& server : template_servers(engine.host)) {
         if (!only.empty() && server.id != template_server(engine.host, only).id) continue;
-        plan.step(fmt::format("ask {} what it has", server.id),
-                  {"template-refresh", {{"server", server.id}, {"url", server.url}}});
+        servers.push_back(server.id);
+        urls.push_back(server.url);
     }
+    if (!servers.empty())
+        plan.step(fmt::format("ask {} what {}", join(servers, " and "),
+                              servers.size() == 1 ? "it has" : "they have"),
+                  {"template-refresh", {{"servers", servers}, {"urls", urls}}});
     plan.title = only.empty() ? "ask for templates" : "ask " + only + " for templates";
     plan.afterwards = "lodge image available shows what there is";
     return plan;

@@ -79,6 +79,9 @@ std::span<const ActionKind> ct_snapshot_actions();  // snapshot.cc
 // of its own when ours are one. Its exit status; 127 when the container has no such program.
 // Throws Error(Exit::refused) when it does not run. No words: a shell.
 int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>& words);
+// The program that does so, to be started on a terminal of its choice.
+Program ct_attach_program(Engine& engine, const Guest& guest,
+                          const std::vector<std::string>& words);
 
 // files.cc: a file of this machine into a container, and out of it; the container runs or not.
 // words of push: file, path (inside; a folder takes the file's name); of pull: path, file; force: 1

@@ -152,11 +152,8 @@ class Builder {
             config_.current.add("lxc.init.uid", std::to_string(*uid));
             const auto gid = ids.size() > 1 ? parse_integer(ids[1]) : uid;
             config_.current.add("lxc.init.gid", std::to_string(gid.value_or(0)));
-        } else if (!facts.user.empty() && facts.user != "root") {
-            before_.warn(
-                fmt::format("the image wants to run as {}, whose number it does not say: it runs "
-                            "as root inside",
-                            printable(facts.user)));
+        } else if (facts.user != "root") {
+            user_ = facts.user;
         }
     }
 
@@ -213,6 +210,10 @@ class Builder {
             plan_demo_root(volume.path);
         else
             plan_rootfs(engine_, {source_path(), volume.path, map_, bytes}, volumes_);
+        if (!user_.empty())
+            volumes_.step(
+                fmt::format("it runs as {}, as the image says", printable(user_)),
+                {"ct-image-user", {{"guest", id_}, {"path", volume.path}, {"user", user_}}});
         set("rootfs",
             bytes == 0 ? volume.id : fmt::format("{},size={}", volume.id, print_size(bytes)));
         setup(volume.path);
@@ -293,6 +294,7 @@ class Builder {
     Config config_;
     std::vector<std::pair<std::string, std::string>> wanted_, mounts_;
     std::string source_;
+    std::string user_;  // that an image runs as, by a name that its own files know
     IdMap map_;
     Plan before_, volumes_;
 };

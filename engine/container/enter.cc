@@ -17,7 +17,8 @@ int CtKind::console(Engine& engine, const Guest& guest, const Values& words) con
     return attach_console(engine, guest, words);
 }
 
-int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>& words) {
+Program ct_attach_program(Engine& engine, const Guest& guest,
+                          const std::vector<std::string>& words) {
     const Host& host = engine.host;
     if (!ct_process(host, guest.id))
         fail(Exit::refused, "cannot enter {}: it is not running; lodge start {} starts it",
@@ -44,8 +45,16 @@ int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>
             {"/bin/sh", "-c", "if [ -x /bin/bash ]; then exec bash -l; fi; exec sh -l"});
     else
         program.argv.insert(program.argv.end(), words.begin(), words.end());
+    if (!host.is_root())
+        program.environment.emplace_back("XDG_RUNTIME_DIR", guest_run_folder(host, guest.id));
+    return program;
+}
+
+int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>& words) {
+    Program program = ct_attach_program(engine, guest, words);
     // It takes our place, so that the terminal and its signals are the program's.
-    if (!host.is_root()) ::setenv("XDG_RUNTIME_DIR", guest_run_folder(host, guest.id).c_str(), 1);
+    for (const auto& [name, value] : program.environment)
+        ::setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> argv;
     for (std::string& word : program.argv)
         argv.push_back(word.data());

@@ -6,6 +6,7 @@
 
 #include "engine/cgroup.h"
 #include "engine/container/net.h"
+#include "engine/container/use.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -64,16 +65,11 @@ void note_devices(const Host& host, const Config& config, LxcFacts& facts) {
     }
 }
 
-// A user's groups are those that systemd gave over to them: the one they are in, when it can be
-// written.
+// A user's groups are those of the one they are in, when it was given over to them.
 void note_own_groups(const Host& host, const GroupRoots& roots, LxcFacts& facts) {
-    for (const std::string& line :
-         split(host.read(host.system("/proc/self/cgroup")).value_or(""), '\n')) {
-        if (!line.starts_with("0::") || roots.version2.empty()) continue;
-        const std::string folder = roots.version2 + line.substr(3);
-        if (::access((folder + "/cgroup.procs").c_str(), W_OK) != 0) continue;
-        facts.groups2 = words_of(host.read_line(folder + "/cgroup.controllers"), ' ');
-    }
+    const std::string own = delegated_group(host);
+    if (!own.empty())
+        facts.groups2 = words_of(host.read_line(roots.version2 + own + "/cgroup.controllers"), ' ');
 }
 
 // Which files groups have for it is seen at the root, which has none of them itself: bfq's counters

@@ -11,6 +11,7 @@
 
 #include "engine/cgroup.h"
 #include "engine/container/life.h"
+#include "engine/container/use.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -73,6 +74,28 @@ std::string ct_group2(const Host& host, int id) {
     const std::string mine = below(host, id);
     const std::string root = group_roots(host).version2;
     return mine.empty() || root.empty() ? "" : root + mine;
+}
+
+std::string delegated_group(const Host& host) {
+    const std::string root = group_roots(host).version2;
+    for (const std::string& line :
+         split(host.read(host.system("/proc/self/cgroup")).value_or(""), '\n'))
+        if (line.starts_with("0::") && !root.empty() &&
+            ::access((root + line.substr(3) + "/cgroup.procs").c_str(), W_OK) == 0)
+            return line.substr(3);
+    return "";
+}
+
+CtGroups ct_groups(const Host& host, int id) {
+    const std::string mine = below(host, id);
+    if (mine.empty()) return {};
+    GroupRoots roots = group_roots(host);
+    CtGroups groups;
+    for (const auto& [controller, root] : roots.version1)
+        groups.version1[controller] = root + mine;
+    if (!roots.version2.empty()) groups.version2 = roots.version2 + mine;
+    groups.controllers2 = std::move(roots.controllers2);
+    return groups;
 }
 
 bool ct_is_frozen(const Host& host, int id) {

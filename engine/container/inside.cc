@@ -11,11 +11,13 @@
 #include "engine/container/facts.h"
 #include "engine/container/net.h"
 #include "engine/container/root_folder.h"
+#include "engine/container/rootfs.h"
 #include "engine/container/user_namespace.h"
 #include "engine/container/volume_root.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/process.h"
+#include "engine/store.h"
 #include "engine/units.h"
 
 // What Lodge writes into a container's root file system. Nothing in it is trusted.
@@ -192,6 +194,21 @@ std::string demo_root_shell(const Values& on) {
                        on.text("busybox"), shell_quote(on.text("path")));
 }
 
+// The numbers of a user whom only the image's own files know.
+void image_user(Work& work, const Values& on) {
+    const Engine& engine = work.engine();
+    const auto [uid, gid] = user_in_folder(on.text("path"), on.text("user"));
+    engine.store.change("lxc", static_cast<int>(on.integer("guest")), container_schema(),
+                        [uid = uid, gid = gid](Config& config) {
+                            config.current.add("lxc.init.uid", std::to_string(uid));
+                            config.current.add("lxc.init.gid", std::to_string(gid));
+                        });
+}
+std::string image_user_shell(const Values& on) {
+    return fmt::format("# lxc.init.uid and lxc.init.gid: {} in {}/etc/passwd", on.text("user"),
+                       on.text("path"));
+}
+
 constexpr ActionKind kinds[] = {
     // path [password] [keys…] [map…]
     {"ct-let-in", let_in, let_in_shell},
@@ -199,6 +216,8 @@ constexpr ActionKind kinds[] = {
     {"ct-files", write_files, write_files_shell},
     // path busybox [map…]
     {"ct-demo-root", demo_root, demo_root_shell},
+    // guest path user
+    {"ct-image-user", image_user, image_user_shell},
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "engine/container/container.h"
 #include "engine/container/life.h"
+#include "engine/container/use.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -69,9 +70,13 @@ void run_ct_prepare(Work& work, const Values& on) {
     host.make_folder(fmt::format("{}/rootfs", run));
     host.make_folder(on.text("log"));
     // Who may read them may not read what a container is told in its environment.
-    for (const char* file : {"config", "seccomp", "devices", "mounts"})
+    for (const char* file : {"config", "seccomp", "devices", "mounts", "init"})
         if (const auto text = on.get(file))
             host.write_volatile(fmt::format("{}/{}", run, file), *text, 0600);
+    // Where its groups will be is not known of a process that is gone.
+    if (!host.is_root())
+        if (const std::string own = delegated_group(host); !own.empty())
+            host.write_volatile(run + "/group", own + "\n");
     const std::string console = fmt::format("{}/serial0.log", on.text("log"));
     if (!host.exists(console)) host.write_volatile(console, "", 0640);
     begin_scrollback(console, host.now_seconds());

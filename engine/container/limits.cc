@@ -26,8 +26,14 @@ class Limits {
     }
     void miss(const std::string& what, const std::string& controller) {
         warnings_.push_back(fmt::format("{} is not enforced: {} no control group for {}", what,
-                                        facts_.root ? "this machine has" : "systemd gave you",
+                                        facts_.root ? "this machine has" : "you were given",
                                         controller));
+        // Once is enough.
+        const std::string_view way =
+            "limits of an ordinary user need a control group of one's own: systemd-run --user "
+            "--scope -p Delegate=yes lodge start …";
+        if (!facts_.root && facts_.groups2.empty() && !told_) warnings_.emplace_back(way);
+        told_ = true;
     }
     void warn(std::string words) { warnings_.push_back(std::move(words)); }
 
@@ -36,6 +42,7 @@ class Limits {
   private:
     const LxcFacts& facts_;
     std::vector<std::string>& warnings_;
+    bool told_ = false;
 };
 
 void add_memory(const Config& config, const LxcFacts& facts, Limits& limits) {

@@ -5,10 +5,12 @@
 #include "engine/container/container.h"
 #include "engine/container/life.h"
 #include "engine/container/net.h"
+#include "engine/container/use.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/life/ending.h"
 #include "engine/state/figures.h"
+#include "engine/state/group_use.h"
 #include "engine/store.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
@@ -98,17 +100,55 @@ std::optional<ProcessId> ct_process(const Host& host, int id) {
 
 GroupCounters ct_counters(const Host& host, int id) {
     GroupCounters counters;
-    const std::string memory = ct_group(host, id, "memory"), cpu = ct_group(host, id, "cpuacct"),
-                      cpu2 = ct_group2(host, id);
-    if (!cpu.empty())
-        counters.cpu = cpu + "/cpuacct.usage";
-    else if (!cpu2.empty())
-        counters.cpu = cpu2 + "/cpu.stat";
-    if (memory.empty()) return counters;
-    const std::string file = memory + "/memory.usage_in_bytes";
-    counters.memory = host.exists(file) ? file : memory + "/memory.current";
-    counters.cache = memory + "/memory.stat";
+    const CtGroups groups = ct_groups(host, id);
+    const auto version1 = [&](const char* controller) {
+        const auto found = groups.version1.find(controller);
+        return found == groups.version1.end() ? std::string() : found->second + "/";
+    };
+    const std::string two = groups.version2.empty() ? "" : groups.version2 + "/";
+    const auto has2 = [&](const char* controller) {
+        return groups.controllers2.contains(controller);
+    };
+    if (const std::string cpu = version1("cpuacct"); !cpu.empty())
+        counters.cpu = cpu + "cpuacct.usage";
+    else if (!two.empty())
+        counters.cpu = two + "cpu.stat";
+    if (const std::string memory = version1("memory"); !memory.empty()) {
+        counters.memory = memory + "memory.usage_in_bytes";
+        counters.cache = memory + "memory.stat";
+        counters.memory_limit = memory + "memory.limit_in_bytes";
+        counters.swap = memory + "memory.memsw.usage_in_bytes";
+        counters.swap_limit = memory + "memory.memsw.limit_in_bytes";
+        counters.swap_with_memory = true;
+        counters.kills = memory + "memory.oom_control";
+    } else if (has2("memory")) {
+        counters.memory = two + "memory.current";
+        counters.cache = two + "memory.stat";
+        counters.memory_limit = two + "memory.max";
+        counters.swap = two + "memory.swap.current";
+        counters.swap_limit = two + "memory.swap.max";
+        counters.kills = two + "memory.events";
+    }
+    const std::string pids = has2("pids") ? two : version1("pids");
+    if (!pids.empty()) {
+        counters.pids = pids + "pids.current";
+        counters.pids_limit = pids + "pids.max";
+    }
+    if (const std::string cpu = version1("cpu"); !cpu.empty()) {
+        counters.quota = cpu + "cpu.cfs_quota_us";
+        counters.period = cpu + "cpu.cfs_period_us";
+        counters.throttle = cpu + "cpu.stat";
+    } else if (has2("cpu")) {
+        counters.quota = two + "cpu.max";
+        counters.throttle = two + "cpu.stat";
+    }
+    counters.pressure = groups.version2;
     return counters;
+}
+
+std::optional<GroupUse> ct_use(const Host& host, int id) {
+    const GroupCounters counters = ct_counters(host, id);
+    return counters.any() ? std::optional(GroupUseReader(counters).read()) : std::nullopt;
 }
 
 const Following* CtKind::following() const {

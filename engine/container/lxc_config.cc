@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/container/entry_words.h"
 #include "engine/error.h"
 #include "engine/raw_lxc.h"
 #include "engine/units.h"
@@ -108,7 +109,11 @@ class Maker {
         terminals();
         line("lxc.log.file", facts_.log_folder + "/lxc.log");
         line("lxc.log.level", config_.flag("debug") ? "DEBUG" : "ERROR");
-        if (const auto entry = config_.current.get("entrypoint")) line("lxc.init.cmd", *entry);
+        if (const auto entry = config_.current.get("entrypoint")) {
+            line("lxc.init.cmd", *entry);
+            if (entry->find_first_of("'\"\\") != std::string::npos)
+                out_.init = print_entry_words(entry_words(*entry));
+        }
         if (const auto env = config_.current.get("env"))
             for (const std::string& one : split(*env, '\0'))
                 line("lxc.environment", one);

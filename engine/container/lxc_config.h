@@ -58,6 +58,9 @@ struct LxcConfig {
     // "mounts": raw images that its monitor mounts in <run>/disk/<key>, where only it and the
     // container see them: "rootfs rw,noatime /var/lib/lodge/images/101/vm-101-disk-0.raw"
     std::string mounts;
+    // "init": the words of its first program, when blanks alone do not part them; see
+    // print_entry_words().
+    std::string init;
     std::vector<std::string> warnings;  // keys that cannot be honoured, with the reason
 };
 

@@ -9,6 +9,7 @@
 #include "engine/container/oci.h"
 #include "engine/container/rootfs.h"
 #include "engine/container/rootfs_source.h"
+#include "engine/container/volume_root.h"
 #include "engine/error.h"
 #include "engine/template/catalogue.h"
 #include "engine/units.h"
@@ -197,7 +198,7 @@ std::optional<uint32_t> number_of(const Fd& root, const std::string& file, const
 
 std::pair<uint32_t, uint32_t> user_in_folder(const std::string& folder, const std::string& user) {
     if (user.empty()) return {0, 0};
-    const Fd root = open_folder(folder);
+    const Fd root = open_volume_root(folder);
     const auto colon = user.find(':');
     const std::string name = user.substr(0, colon);
     const auto uid = number_of(root, "etc/passwd", name, 2);

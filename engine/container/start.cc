@@ -20,6 +20,7 @@ Action prepare_action(const Host& host, int id, const LxcConfig& lxc) {
     if (!lxc.seccomp.empty()) on.set({"seccomp", lxc.seccomp});
     if (!lxc.devices.empty()) on.set({"devices", lxc.devices});
     if (!lxc.mounts.empty()) on.set({"mounts", lxc.mounts});
+    if (!lxc.init.empty()) on.set({"init", lxc.init});
     return {"ct-prepare", std::move(on)};
 }
 

@@ -158,7 +158,8 @@ void GuestLook::find_process(int id, Entry& entry) {
     if (!process) return;
     entry.running = std::make_unique<RunningGuest>(
         engine_.host, *process,
-        entry.guest->kind->name() == "ct" ? ct_counters(engine_.host, id) : GroupCounters{});
+        entry.guest->kind->name() == "ct" ? std::optional(ct_counters(engine_.host, id))
+                                          : std::nullopt);
     if (loop_) entry.running->watch(*loop_, stir_);
     running_.insert(id);
 }
@@ -242,6 +243,7 @@ void GuestLook::look_at(GuestView& view, Entry& entry) {
         view.cpu = 0;
         view.disk_read = view.disk_write = view.net_in = view.net_out = std::nullopt;
         view.memory_used.reset();
+        view.use.reset();
         view.history.reset();
         return;
     }

@@ -11,6 +11,8 @@
 namespace lodge {
 namespace {
 
+constexpr auto use_each = std::chrono::seconds(3);
+
 void add(History& history, const std::optional<double>& value, size_t seconds) {
     history.add(value.value_or(std::numeric_limits<double>::quiet_NaN()), seconds);
 }
@@ -18,25 +20,32 @@ void add(History& history, const std::optional<double>& value, size_t seconds) {
 }  // namespace
 
 RunningGuest::RunningGuest(const Host& host, const ProcessId& process,
-                           const GroupCounters& counters)
+                           const std::optional<GroupCounters>& counters)
     : process_(process),
       pidfd_(open_process(host, process)),
-      counted_(counters.any()),
+      counted_(counters.has_value()),
       cpu_(1.0 / static_cast<double>(::sysconf(_SC_CLK_TCK))) {
     const std::string folder = host.system("/proc/" + std::to_string(process.pid));
     stat_ = KernelFile(folder + "/stat");
     memory_ = KernelFile(folder + "/statm");
     io_ = KernelFile(folder + "/io");
     if (!counted_) return;
-    group_cpu_ = KernelFile(counters.cpu);
-    group_memory_ = KernelFile(counters.memory);
-    group_cache_ = KernelFile(counters.cache);
+    group_cpu_ = KernelFile(counters->cpu);
+    group_memory_ = KernelFile(counters->memory);
+    group_cache_ = KernelFile(counters->cache);
+    use_reader_.emplace(*counters);
 }
 
-void RunningGuest::look_at_counters(Sighting& seen) {
-    seen.cpu_seconds = group_cpu_seconds(group_cpu_.read());
+void RunningGuest::look_at_counters(Time now, GuestView& view) {
+    // A dozen files: what they say matters within seconds.
+    if (!use_ || now - used_ >= use_each) {
+        use_ = use_reader_->read();
+        used_ = now;
+    }
+    view.use = use_;
+    view.sighting.cpu_seconds = group_cpu_seconds(group_cpu_.read());
     const auto used = static_cast<int64_t>(number_of(group_memory_.read()));
-    seen.memory_resident = std::max<int64_t>(used - group_cache(group_cache_.read()), 0);
+    view.sighting.memory_resident = std::max<int64_t>(used - group_cache(group_cache_.read()), 0);
 }
 
 void RunningGuest::watch(Loop& loop, std::function<void()> ended) {
@@ -61,9 +70,9 @@ bool RunningGuest::look(Time now, double uptime, const std::optional<Traffic>& t
     std::string_view pages = memory_.read();
     next_word(pages);
     seen.memory_resident = static_cast<int64_t>(number_of(next_word(pages))) * page;
-    if (counted_) look_at_counters(seen);
+    if (counted_) look_at_counters(now, view);
     view.cpu = cpu_.rate(seen.cpu_seconds, now).value_or(0);
-    if (counted_) view.memory_used = seen.memory_resident;
+    if (use_ && use_->memory) view.memory_used = seen.memory_resident;
 
     view.disk_read.reset();
     view.disk_write.reset();

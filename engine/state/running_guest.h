@@ -10,6 +10,7 @@
 #include "engine/process.h"
 #include "engine/state/counters.h"
 #include "engine/state/figures.h"
+#include "engine/state/group_use.h"
 #include "engine/state/kernel_file.h"
 #include "engine/state/views.h"
 
@@ -20,7 +21,9 @@ class RunningGuest {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    RunningGuest(const Host& host, const ProcessId& process, const GroupCounters& counters = {});
+    // `counters`: of a guest that is more than its process, also when nothing counts it.
+    RunningGuest(const Host& host, const ProcessId& process,
+                 const std::optional<GroupCounters>& counters = {});
 
     const ProcessId& process() const { return process_; }
     // Calls `ended` when the process ends, at once.
@@ -36,14 +39,17 @@ class RunningGuest {
 
   private:
     void sample(Time now, const GuestView& view);
-    void look_at_counters(Sighting& seen);
+    void look_at_counters(Time now, GuestView& view);
 
     ProcessId process_;
     Fd pidfd_;
     Loop::Source end_;
     KernelFile stat_, memory_, io_;
-    bool counted_ = false;  // by files of its control group
+    bool counted_ = false;  // by files of its control groups, if at all
     KernelFile group_cpu_, group_memory_, group_cache_;
+    std::optional<GroupUseReader> use_reader_;
+    std::optional<GroupUse> use_;  // as last read
+    Time used_{};
     TickMeter cpu_;
     Meter read_, write_, in_, out_;
     std::shared_ptr<GuestHistory> history_ = std::make_shared<GuestHistory>();

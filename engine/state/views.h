@@ -11,6 +11,7 @@
 
 #include "engine/guest.h"
 #include "engine/job.h"
+#include "engine/state/counters.h"
 #include "engine/state/history.h"
 #include "engine/storage/storage.h"
 #include "engine/trial.h"
@@ -53,6 +54,7 @@ struct GuestView {
     double cpu = 0;  // CPUs used since the look before (1.0: one whole CPU); 0 at the first look
     std::optional<double> disk_read, disk_write;  // what its QEMU reads and writes
     std::optional<double> net_in, net_out;        // as the guest sees it; of its taps, else unknown
+    std::optional<GroupUse> use;         // of a running container: what it uses and what it may
     std::optional<int64_t> memory_used;  // bytes in use inside the guest, as its balloon tells
     // The guest's own, by its agent; without one those of its configuration. Loopback and
     // link-local ones are left out, IPv4 comes first.
@@ -66,12 +68,6 @@ struct GuestView {
 // What a guest's configuration says by itself.
 std::optional<LastSnapshot> last_snapshot_of(const Config& config);
 std::vector<GuestAddress> configured_addresses(const Config& config);
-
-// Pressure is how much of the last ten seconds some task waited, 0…1 (Documentation/accounting/
-// psi.rst).
-struct Pressure {
-    double cpu = 0, memory = 0, io = 0;
-};
 
 // SensorView is one reading of the machine's own sensors.
 struct SensorView {

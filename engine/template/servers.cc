@@ -120,7 +120,7 @@ std::vector<StreamTemplate> fetch_stream_templates(Work& work, const TemplateSer
         for (StreamTemplate& one :
              parse_stream_products(fetch_index_file(work, server, path), skipped))
             all.push_back(std::move(one));
-    work.say(fmt::format("{} has {} templates{}", server.id, all.size(),
+    work.say(fmt::format("{} has {}{}", server.id, counted(all.size(), "template"),
                          skipped == 0 ? ""
                                       : fmt::format("; {} products have none that a container "
                                                     "could be made of",

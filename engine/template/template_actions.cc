@@ -77,13 +77,28 @@ std::string keep_shell(const Values& on) {
     return shell_line({"mv", "-T", on.text("from"), on.text("path")});
 }
 
+// A server that does not answer keeps nobody from asking the others.
 void refresh(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    const TemplateServer server = template_server(host, on.text("server"));
-    keep_templates(host, server.id, fetch_stream_templates(work, server));
+    std::vector<std::string> troubles;
+    for (const std::string& id : on.list("servers")) {
+        work.check();
+        const TemplateServer server = template_server(host, id);
+        try {
+            keep_templates(host, server.id, fetch_stream_templates(work, server));
+        } catch (const Error& trouble) {
+            if (on.list("servers").size() == 1) throw;
+            work.check();
+            troubles.push_back(fmt::format("{}: {}", server.id, trouble.what()));
+        }
+    }
+    if (!troubles.empty()) fail(Exit::failed, "{}", join(troubles, "\n"));
 }
 std::string refresh_shell(const Values& on) {
-    return fmt::format("curl -fL {}", shell_quote(on.text("url") + "/streams/v1/index.json"));
+    std::vector<std::string> lines;
+    for (const std::string& url : on.list("urls"))
+        lines.push_back(fmt::format("curl -fL {}", shell_quote(url + "/streams/v1/index.json")));
+    return join(lines, "\n");
 }
 
 void verify(Work& work, const Values& on) {
@@ -113,7 +128,7 @@ constexpr ActionKind kinds[] = {
     {"template-fetch", fetch, fetch_shell},
     // from path, and the origin's name product version url
     {"template-keep", keep, keep_shell},
-    // server url
+    // servers urls
     {"template-refresh", refresh, refresh_shell},
     // path sha256
     {"template-verify", verify, verify_shell},

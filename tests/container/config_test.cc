@@ -66,6 +66,7 @@ std::string print(const LxcConfig& lxc) {
     std::string text = lxc.config;
     if (!lxc.devices.empty()) text += "--- devices\n" + lxc.devices;
     if (!lxc.mounts.empty()) text += "--- mounts\n" + lxc.mounts;
+    if (!lxc.init.empty()) text += "--- init\n" + lxc.init;
     if (!lxc.seccomp.empty()) text += "--- seccomp\n" + lxc.seccomp;
     for (const std::string& words : lxc.warnings)
         text += "warning: " + words + "\n";

@@ -40,6 +40,7 @@ namespace lodge {
 //         cpu 4.1%                       of one CPU
 //         resident 1.9G                  on the host; the limit is the configuration's
 //         used 1.2G                      in the guest
+//         limits memory 4M of 6M swap 0 of 5M pids 1 of 9 cpus 1.5 killed 2 pressure 1% 2% 3%
 //         disk read 1M write 2M
 //         net in 1K out 2K
 //         address 192.168.1.20           the guest's; "address 10.0.0.5 configured"

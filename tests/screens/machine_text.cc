@@ -89,6 +89,17 @@ GuestState state_of(const Line& line) {
     line.wrong("no state of a guest");
 }
 
+// "memory 40M of 64M swap 0 of 512M pids 12 of 100 cpus 1.5 killed 2 pressure 1% 2% 3%"
+GroupUse read_use(const Line& line) {
+    return {.memory = GroupUse::Share{line.size(2), line.size(4)},
+            .swap = GroupUse::Share{line.size(6), line.size(8)},
+            .pids = GroupUse::Share{line.whole(10), line.whole(12)},
+            .cpus = line.number_at(14),
+            .throttled = 0,
+            .killed = line.whole(16),
+            .pressure = Pressure{line.number_at(18), line.number_at(19), line.number_at(20)}};
+}
+
 void read_guest(const Block& block, MachineText& machine) {
     MachineGuest guest;
     guest.id = block.line.whole(1);
@@ -107,6 +118,7 @@ void read_guest(const Block& block, MachineText& machine) {
         {"cpu", [&](const Line& l) { view.cpu = l.number_at(1); }},
         {"resident", [&](const Line& l) { seen.memory_resident = l.size(1); }},
         {"used", [&](const Line& l) { view.memory_used = l.size(1); }},
+        {"limits", [&](const Line& l) { view.use = read_use(l); }},
         {"disk",
          [&](const Line& l) {
              view.disk_read = l.named("read");

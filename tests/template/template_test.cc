@@ -219,7 +219,7 @@ struct Catalogue {
     }
     std::string refresh() {
         Plan plan;
-        plan.step("ask", {"template-refresh", {{"server", "near"}, {"url", ""}}});
+        plan.step("ask", {"template-refresh", {{"servers", std::vector<std::string>{"near"}}}});
         return run(plan);
     }
     std::string fetch(const std::string& name, RemoteTemplate* remote = nullptr) {

@@ -11,6 +11,8 @@
 #include "engine/text.h"
 #include "engine/units.h"
 #include "tui/app.h"
+#include "tui/screens/create_container.h"
+#include "tui/screens/create_fields.h"
 
 namespace lodge {
 
@@ -21,33 +23,9 @@ namespace {
 using Kind = FormField::Kind;
 using From = NewGuest::From;
 
-constexpr int64_t mib = 1 << 20;
-
-const std::vector<StorageView>& storages(App& app) {
-    return app.state().seen().storages;
-}
-
-bool holds(const StorageView& storage, std::string_view content) {
-    return storage.active() && std::find(storage.contents.begin(), storage.contents.end(),
-                                         content) != storage.contents.end();
-}
-
 std::string file_name(const std::string& volume) {
     const size_t slash = volume.find_last_of("/:");
     return slash == std::string::npos ? volume : volume.substr(slash + 1);
-}
-
-// A name that no guest has yet.
-std::string free_name(App& app, std::string name) {
-    const auto taken = [&](const std::string& one) {
-        const auto& guests = app.state().guests();
-        return std::any_of(guests.begin(), guests.end(),
-                           [&](const GuestView& view) { return view.guest->name == one; });
-    };
-    std::string free = name;
-    for (int number = 2; taken(free); ++number)
-        free = fmt::format("{}-{}", name, number);
-    return free;
 }
 
 FormField name_field(App& app, const NewGuest& guest) {
@@ -61,132 +39,6 @@ FormField name_field(App& app, const NewGuest& guest) {
             .problem = [](const std::string& text) {
                 return problem_with(*vm_schema().find("name"), text);
             }};
-}
-
-void add_storage(App& app, std::vector<FormField>& fields) {
-    FormField field{
-        .name = "storage", .label = "Storage", .help = "Where its disks go.", .kind = Kind::choice};
-    for (const StorageView& one : storages(app)) {
-        if (!holds(one, "images")) continue;
-        field.choices.push_back(one.id);
-        field.labels.push_back(
-            one.space ? fmt::format("{}: {} free", one.id, short_size(one.space->available))
-                      : one.id);
-    }
-    if (field.choices.empty()) return;
-    field.value = field.choices.front();
-    fields.push_back(std::move(field));
-}
-
-FormField disk_field(App& app, const NewGuest& guest, const Form& form) {
-    const bool image = guest.from == From::image || guest.from == From::cloud;
-    const auto room = [&app, &form](const std::string& text) -> std::string {
-        const auto bytes = parse_size(text);
-        for (const StorageView& one : storages(app))
-            if (bytes && one.id == form.value("storage") && one.space &&
-                *bytes > one.space->available)
-                return fmt::format("more than the {} free", short_size(one.space->available));
-        return "";
-    };
-    return {.name = "disk",
-            .label = "Disk",
-            .help = image ? "Its size at least; left empty it is as large as the image. + and - "
-                            "step it."
-                          : "The size of its disk, such as 32G; it takes room as it fills. + and "
-                            "- step it.",
-            .kind = Kind::size,
-            .value = image ? "" : std::string(guest.system->disk),
-            .fallback = image ? "as it is" : "",
-            .problem =
-                [](const std::string& text) {
-                    const auto bytes = parse_size(text);
-                    return bytes && *bytes >= mib ? "" : "a size such as 32G";
-                },
-            .note = room};
-}
-
-FormField memory_field(App& app, const NewGuest& guest) {
-    const HostView& host = app.state().host();
-    const int64_t free = host.memory_total - host.memory_used;
-    std::string value(guest.system->memory);
-    if (guest.is_appliance()) value.clear();
-    return {.name = "memory",
-            .label = "Memory",
-            .help = "MiB. + and - step it.",
-            .kind = Kind::number,
-            .value = value,
-            .fallback = value.empty() ? "as it says" : "",
-            .min = 16,
-            .problem =
-                [](const std::string& text) {
-                    const auto number = parse_integer(text);
-                    return number && *number >= 16 ? "" : "a whole number of MiB, 16 or more";
-                },
-            .note =
-                [free, total = host.memory_total](const std::string& text) {
-                    const auto wanted = parse_integer(text);
-                    if (wanted && *wanted > free / mib)
-                        return fmt::format("MiB; only {} of {} are free", short_size(free),
-                                           short_size(total));
-                    return fmt::format("MiB of {} free", short_size(free));
-                }};
-}
-
-FormField cores_field(App& app, const NewGuest& guest) {
-    const int cpus = app.state().host().cpus;
-    return {.name = "cores",
-            .label = "Cores",
-            .help = "How many CPUs it sees. + and - step it.",
-            .kind = Kind::number,
-            .value = guest.is_appliance() ? "" : std::to_string(std::min(2, std::max(1, cpus))),
-            .fallback = guest.is_appliance() ? "as it says" : "",
-            .min = 1,
-            .max = 128,
-            .problem =
-                [](const std::string& text) {
-                    const auto number = parse_integer(text);
-                    return number && *number >= 1 && *number <= 128 ? "" : "1 to 128";
-                },
-            .note =
-                [cpus](const std::string& text) {
-                    const auto wanted = parse_integer(text);
-                    return wanted && *wanted > cpus
-                               ? fmt::format("more than the {} there are", cpus)
-                               : fmt::format("of {}", cpus);
-                }};
-}
-
-FormField network_field(App& app) {
-    FormField field{.name = "net",
-                    .label = "Network",
-                    .help =
-                        "On a bridge it is a machine of the bridge's network; a network of its "
-                        "own leads out through this machine.",
-                    .kind = Kind::choice,
-                    .value = "none"};
-    app.state().look_at_links();
-    for (const LinkView& link : app.state().seen().links) {
-        if (link.kind != "bridge") continue;
-        field.choices.push_back(link.name);
-        field.labels.push_back("bridge " + link.name);
-        // The names that people give to the bridge of their guests.
-        const bool meant = link.name == "vmbr0" || link.name == "br0";
-        if (meant && field.value == "none" && app.engine().host.is_root()) field.value = link.name;
-    }
-    field.choices.insert(field.choices.end(), {"none", "no"});
-    field.labels.insert(field.labels.end(), {"its own, out through this machine", "no card"});
-    return field;
-}
-
-// Keys of the person who sits here.
-std::string own_keys(App& app) {
-    const char* home = std::getenv("HOME");
-    if (home == nullptr) return "";
-    for (const std::string_view name : {"id_ed25519.pub", "id_rsa.pub", "authorized_keys"}) {
-        const std::string file = app.engine().host.system(fmt::format("{}/.ssh/{}", home, name));
-        if (app.engine().host.exists(file)) return file;
-    }
-    return "";
 }
 
 void add_login(App& app, std::vector<FormField>& fields) {
@@ -209,7 +61,7 @@ void add_login(App& app, std::vector<FormField>& fields) {
 void add_isos(App& app, const SystemKind& system, std::vector<Medium>& media) {
     app.state().look_at_storages();
     for (const bool suits : {true, false})
-        for (const StorageView& storage : storages(app))
+        for (const StorageView& storage : seen_storages(app))
             for (const VolumeView& volume : storage.volumes) {
                 const std::string name = file_name(volume.info.id);
                 if (volume.info.content != "iso" || iso_suits(system, name) != suits) continue;
@@ -225,6 +77,7 @@ void add_isos(App& app, const SystemKind& system, std::vector<Medium>& media) {
 }  // namespace
 
 std::vector<Medium> media_for(App& app, const SystemKind& system, size_t& best) {
+    if (system.container) return container_media(app, best);
     std::vector<Medium> media;
     add_isos(app, system, media);
     const bool suits = !media.empty() && iso_suits(system, media.front().label);
@@ -260,6 +113,14 @@ std::vector<Medium> media_for(App& app, const SystemKind& system, size_t& best) 
 }
 
 std::vector<FormField> file_fields(App& app, const Medium& medium) {
+    if (!medium.field.empty())
+        return {{.name = "file",
+                 .label = medium.field,
+                 .help = medium.field_help,
+                 .kind = medium.choices.empty() ? Kind::path : Kind::text,
+                 .value = medium.text,
+                 .choices = medium.choices,
+                 .needed = true}};
     FormField field{
         .name = "file",
         .label = "File",
@@ -267,16 +128,17 @@ std::vector<FormField> file_fields(App& app, const Medium& medium) {
         .kind = Kind::path,
         .needed = true};
     const bool iso = medium.from == From::iso;
-    for (const StorageView& storage : storages(app))
+    for (const StorageView& storage : seen_storages(app))
         for (const VolumeView& volume : storage.volumes)
             if (iso ? volume.info.content == "iso" : volume.info.content == "import")
                 field.choices.push_back(volume.info.id);
     return {field};
 }
 
-std::string file_problem(const std::string& text) {
+std::string file_problem(const std::string& text, bool folder) {
     if (text.find(':') != std::string::npos && text[0] != '/') return "";
     std::error_code unknown;
+    if (folder && std::filesystem::is_directory(text, unknown)) return "";
     const bool there = std::filesystem::is_regular_file(text, unknown) ||
                        std::filesystem::is_block_file(text, unknown);
     return there ? "" : fmt::format("there is no file {}", printable(text));
@@ -284,13 +146,25 @@ std::string file_problem(const std::string& text) {
 
 std::vector<FormField> setting_fields(App& app, const NewGuest& guest, const Form& form) {
     app.state().look_at_storages();
+    if (guest.system->container) return container_fields(app, guest, form);
     std::vector<FormField> fields;
     fields.push_back(name_field(app, guest));
     if (guest.from != From::demo) {
-        if (!guest.is_appliance()) fields.push_back(disk_field(app, guest, form));
-        add_storage(app, fields);
-        fields.push_back(memory_field(app, guest));
-        fields.push_back(cores_field(app, guest));
+        const std::string as_it_says = guest.is_appliance() ? "as it says" : "";
+        const bool image = guest.from == From::image || guest.from == From::cloud;
+        if (!guest.is_appliance())
+            fields.push_back(
+                disk_field(app, form, image ? "" : std::string(guest.system->disk),
+                           image ? "Its size at least; left empty it is as large as the image. + "
+                                   "and - step it."
+                                 : "The size of its disk, such as 32G; it takes room as it fills. "
+                                   "+ and - step it.",
+                           image ? "as it is" : ""));
+        add_storage_field(app, "images", fields);
+        fields.push_back(memory_field(
+            app, guest.is_appliance() ? "" : std::string(guest.system->memory), as_it_says));
+        fields.push_back(
+            cores_field(app, guest.is_appliance() ? "" : usual_cores(app), as_it_says));
         fields.push_back(network_field(app));
         if (guest.from == From::cloud) add_login(app, fields);
         if (!guest.system->has_uefi && !guest.is_appliance())
@@ -299,7 +173,7 @@ std::vector<FormField> setting_fields(App& app, const NewGuest& guest, const For
                               .help = "Boots by UEFI instead of a BIOS.",
                               .kind = Kind::flag});
     } else {
-        add_storage(app, fields);
+        add_storage_field(app, "images", fields);
     }
     fields.push_back({.name = "start",
                       .label = "Start it",
@@ -330,6 +204,7 @@ std::string cores_words(const Values& set) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> guest_lines(const NewGuest& guest) {
+    if (guest.system->container) return container_lines(guest);
     const Values& set = guest.settings;
     std::vector<std::pair<std::string, std::string>> lines;
     lines.emplace_back("Name", set.text("name", ""));

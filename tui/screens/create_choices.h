@@ -13,14 +13,19 @@ struct Medium {
     NewGuest::From from = NewGuest::From::nothing;
     std::string label = {}, note = {}, help = {};
     std::string file = {};   // an ISO that is there
-    bool asks_file = false;  // which one is asked for then
+    bool asks_file = false;  // which one is asked for then: a field with this in it
+    std::string field = {}, field_help = {}, text = {};
+    std::vector<std::string> choices = {};
+    bool asks_servers = false;  // nobody asked the servers yet what they have
+    std::string name = {};      // what a guest of it is called after, when not after its file
 };
 // What there is for that system: the ISOs of the storages first. `best`: where the cursor begins.
 std::vector<Medium> media_for(App& app, const SystemKind& system, size_t& best);
 
 // The page that asks for a file.
-// Whether there is such a file or block device; "" for a volume too. May wait for a dead mount.
-std::string file_problem(const std::string& text);
+// Whether there is such a file or block device, `folder`: or folder; "" for what is no path too.
+// May wait for a dead mount.
+std::string file_problem(const std::string& text, bool folder);
 std::vector<FormField> file_fields(App& app, const Medium& medium);
 
 // The page of name, disk, memory …, with what is free of each. `form` is the one they go to.

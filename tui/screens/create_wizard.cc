@@ -26,6 +26,7 @@ class PickList {
         top_ = 0;
     }
     size_t at() const { return static_cast<size_t>(at_); }
+    void go_to(size_t at) { at_ = static_cast<int>(std::min(at, lines_.size() - 1)); }
     const std::string& help() const { return lines_[at()].help; }
 
     // Whether it had a use for the key; Enter, and a click, choose.
@@ -88,6 +89,7 @@ class CreateWizard : public Dialog {
     }
 
     void draw(Area whole) override;
+    void seen() override;
     void key(const Key& key) override;
     bool types() const override {
         return (page_ == Page::file && file_.types()) ||
@@ -104,6 +106,8 @@ class CreateWizard : public Dialog {
     void leave();
     void next();
     void choose_medium();
+    void list_media();
+    void ask_servers();
     void take_file();
     void ask_settings();
     void look_at_it();
@@ -114,8 +118,10 @@ class CreateWizard : public Dialog {
     std::vector<Medium> media_;
     Form file_, settings_;
     NewGuest guest_;
+    std::string filed_for_;  // the line of media that the file was asked for
     std::string asked_for_;  // what the settings were made for: they stay while that stays
     std::string wrong_;
+    bool asked_servers_ = false;  // and nothing of what they have was seen yet
     Plan plan_;
 };
 
@@ -273,12 +279,7 @@ void CreateWizard::next() {
     switch (page_) {
         case Page::system: {
             guest_.system = &system_kinds()[systems_.at()];
-            size_t best = 0;
-            media_ = media_for(app_, *guest_.system, best);
-            std::vector<PickList::Line> lines;
-            for (const Medium& one : media_)
-                lines.push_back({one.label, one.note, one.help});
-            media_list_.set(std::move(lines), best);
+            list_media();
             page_ = Page::medium;
             return;
         }
@@ -297,16 +298,45 @@ void CreateWizard::next() {
     }
 }
 
+void CreateWizard::seen() {
+    if (!asked_servers_ || page_ != Page::medium) return;
+    const size_t at = media_list_.at();
+    list_media();
+    media_list_.go_to(at);
+    asked_servers_ = std::any_of(media_.begin(), media_.end(),
+                                 [](const Medium& one) { return one.asks_servers; });
+}
+
+void CreateWizard::list_media() {
+    size_t best = 0;
+    media_ = media_for(app_, *guest_.system, best);
+    std::vector<PickList::Line> lines;
+    for (const Medium& one : media_)
+        lines.push_back({one.label, one.note, one.help});
+    media_list_.set(std::move(lines), best);
+}
+
+// The servers of templates are asked by a job, and then the list shows what they have.
+void CreateWizard::ask_servers() {
+    app_.carry_out(app_.command("image refresh"), {{}}, [this](const std::string& wrong) {
+        wrong_ = wrong;
+        if (wrong.empty()) asked_servers_ = true;
+    });
+}
+
 void CreateWizard::choose_medium() {
-    const Medium& medium = media_[media_list_.at()];
-    const bool other = guest_.from != medium.from;
+    const Medium medium = media_[media_list_.at()];
+    if (medium.asks_servers) return ask_servers();
+    const bool other = filed_for_ != medium.label;
     guest_.from = medium.from;
     guest_.file = medium.file;
+    guest_.named_after = medium.name;
     if (!medium.asks_file) {
         ask_settings();
         return;
     }
     if (other || file_.fields().empty()) file_.set(file_fields(app_, medium));
+    filed_for_ = medium.label;
     page_ = Page::file;
 }
 
@@ -314,15 +344,17 @@ void CreateWizard::choose_medium() {
 void CreateWizard::take_file() {
     wrong_ = file_.problem();
     if (!wrong_.empty()) return;
-    app_.wait_for({.title = "Look at the file",
-                   .work = [file = file_.value("file")] { return file_problem(file); },
-                   .done =
-                       [this](const std::string& wrong) {
-                           wrong_ = wrong;
-                           if (!wrong.empty()) return;
-                           guest_.file = file_.value("file");
-                           ask_settings();
-                       }});
+    app_.wait_for(
+        {.title = "Look at the file",
+         .work = [file = file_.value("file"),
+                  folder = guest_.system->container] { return file_problem(file, folder); },
+         .done =
+             [this](const std::string& wrong) {
+                 wrong_ = wrong;
+                 if (!wrong.empty()) return;
+                 guest_.file = file_.value("file");
+                 ask_settings();
+             }});
 }
 
 void CreateWizard::ask_settings() {
@@ -360,12 +392,12 @@ void CreateWizard::look_at_it() {
 
 void CreateWizard::create() {
     const std::string name = guest_.settings.text("name", "");
-    app_.carry_out(app_.command(guest_.command()),
-                   {{.values = guest_.words(), .name = name, .title = name}},
-                   [this](const std::string& wrong) {
-                       wrong_ = wrong;
-                       if (wrong.empty()) close();
-                   });
+    // Its warnings were read on the page before.
+    Plan plan = plan_;
+    plan.warnings.clear();
+    const Risk risk = app_.command(guest_.command()).risk;
+    close();
+    app_.carry_out(risk, {std::move(plan)}, name);
 }
 
 }  // namespace

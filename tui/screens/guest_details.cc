@@ -13,7 +13,8 @@ constexpr GuestTabKind kinds[] = {
     {"Hardware", "set", make_hardware_tab},
     {"Snapshots", "snapshots", make_snapshots_tab},
     {"Console", "console", make_console_tab},
-    {"Screen", "", make_screen_tab},
+    {"Screen", "", make_screen_tab, "vm"},
+    {"Shell", "enter", make_shell_tab, "ct"},
     {"Log", "log", make_log_tab},
     {"Plan", "show-command", make_plan_tab},
 };
@@ -28,7 +29,23 @@ GuestDetails::GuestDetails(App& app) : app_(app) {
 void GuestDetails::set(int guest) {
     if (guest == guest_) return;
     guest_ = guest;
+    if (!has_tab(at_)) open_tab(0);
     tab().set(guest_);
+}
+
+// Whether the guest's kind has that tab.
+bool GuestDetails::has_tab(size_t place) const {
+    const GuestView* view = app_.state().guest(guest_);
+    return kinds[place].kind.empty() || view == nullptr ||
+           view->guest->kind->name() == kinds[place].kind;
+}
+
+void GuestDetails::step_tab(size_t by) {
+    size_t place = at_;
+    do
+        place = (place + by) % tabs_.size();
+    while (!has_tab(place));
+    open_tab(place);
 }
 
 void GuestDetails::seen() {
@@ -57,11 +74,12 @@ void GuestDetails::draw(Area area, bool active) {
     int x = area.put(0, 0, guest_words(*view->guest), active ? Role::strong : Role::heading) + 2;
     // On a narrow screen the tabs have a line of their own.
     int width = 0;
-    for (const GuestTabKind& kind : kinds)
-        width += text_width(kind.name) + 2;
+    for (size_t place = 0; place < tabs_.size(); ++place)
+        if (has_tab(place)) width += text_width(kinds[place].name) + 2;
     const int line = x + width <= area.width() ? 0 : 1;
     if (line == 1) x = 0;
     for (size_t place = 0; place < tabs_.size(); ++place) {
+        if (!has_tab(place)) continue;
         const int from = x;
         x = area.put(x, line, " ", place == at_ ? Role::selected : Role::normal);
         x = area.put(x, line, kinds[place].name, place == at_ ? Role::selected : Role::normal);
@@ -74,9 +92,9 @@ void GuestDetails::draw(Area area, bool active) {
 bool GuestDetails::key(const Key& key) {
     if (takes_all_keys()) return tab().key(key);
     if (key.is("]"))
-        open_tab((at_ + 1) % tabs_.size());
+        step_tab(1);
     else if (key.is("["))
-        open_tab((at_ + tabs_.size() - 1) % tabs_.size());
+        step_tab(tabs_.size() - 1);
     else if (key.is("Detail"))
         open_tab(static_cast<size_t>(key.y));
     else
@@ -93,7 +111,8 @@ std::string GuestDetails::unsaved() const {
 bool GuestDetails::runs(const Command& command) {
     if (command.subject != "guest") return false;
     for (size_t place = 0; place < std::size(kinds); ++place)
-        if (!kinds[place].command.empty() && command.verb == kinds[place].command) {
+        if (!kinds[place].command.empty() && command.verb == kinds[place].command &&
+            has_tab(place)) {
             open_tab(place);
             tab().run();
             return true;

@@ -28,6 +28,8 @@ class GuestDetails {
   private:
     GuestTab& tab() const { return *tabs_[at_]; }
     void open_tab(size_t place);
+    bool has_tab(size_t place) const;
+    void step_tab(size_t by);
 
     App& app_;
     std::vector<std::unique_ptr<GuestTab>> tabs_;

@@ -349,7 +349,7 @@ void HardwareTab::add() {
             choice.chosen = [this, &one, key] {
                 if (const Guest* guest_now = guest())
                     ask_parts(key, *guest_now->config.schema().find(key),
-                              value_for_addition(one, guest_now->config.schema(), app_), true);
+                              value_for_addition(one, key, guest_now->config.schema(), app_), true);
             };
         }
         choices.push_back(std::move(choice));

@@ -54,11 +54,19 @@ class SummaryTab : public GuestTab {
     template <class Line>
     static void figures(const GuestView& view, const Line& line) {
         const Sighting& sighting = view.sighting;
-        line("CPU", fmt::format("{:.1f}% of one CPU", view.cpu * 100));
-        std::string memory = short_size(sighting.memory_resident) + " on the host";
-        if (view.memory_used) memory += ", " + short_size(*view.memory_used) + " used inside";
-        if (sighting.memory_limit > 0) memory += ", given " + short_size(sighting.memory_limit);
-        line("Memory", memory);
+        if (is_counted(view)) line("CPU", fmt::format("{:.1f}% of one CPU", view.cpu * 100));
+        if (view.use && use_lines(*view.use).empty()) {
+            line("Limits", "nothing counts what it uses: it has no control groups", Role::warning);
+        } else if (view.use) {
+            for (const auto& [label, words] : use_lines(*view.use))
+                line(label, words,
+                     label == "Memory" && view.use->killed > 0 ? Role::warning : Role::normal);
+        } else {
+            std::string memory = short_size(sighting.memory_resident) + " on the host";
+            if (view.memory_used) memory += ", " + short_size(*view.memory_used) + " used inside";
+            if (sighting.memory_limit > 0) memory += ", given " + short_size(sighting.memory_limit);
+            line("Memory", memory);
+        }
         if (view.disk_read || view.disk_write)
             line("Disk", fmt::format("read {}, write {}", rate_words(view.disk_read),
                                      rate_words(view.disk_write)));
@@ -72,7 +80,8 @@ class SummaryTab : public GuestTab {
     static void hardware(const GuestView& view, const Line& line) {
         const auto& current = view.guest->config.current;
         const auto get = [&](std::string_view key) { return current.get(key).value_or(""); };
-        const std::string cores = get("cores").empty() ? "1" : get("cores");
+        const bool container = view.guest->kind->name() == "ct";
+        const std::string cores = get("cores").empty() ? (container ? "all" : "1") : get("cores");
         line("CPUs", cores + (get("cpu").empty() ? "" : ", " + get("cpu")));
         line("System", get("ostype"));
         line("Starts", get("onboot") == "1" ? "with the machine" : "");

@@ -43,6 +43,7 @@ struct GuestTabKind {
     std::string_view
         command;  // the verb of a guest's command that opens it: "console"; "" for none
     std::unique_ptr<GuestTab> (*make)(App&);
+    std::string_view kind = "";  // of guests that have it: "vm", "ct"; "" for all
 };
 
 std::unique_ptr<GuestTab> make_summary_tab(App& app);
@@ -50,6 +51,7 @@ std::unique_ptr<GuestTab> make_hardware_tab(App& app);
 std::unique_ptr<GuestTab> make_snapshots_tab(App& app);
 std::unique_ptr<GuestTab> make_console_tab(App& app);
 std::unique_ptr<GuestTab> make_screen_tab(App& app);
+std::unique_ptr<GuestTab> make_shell_tab(App& app);
 std::unique_ptr<GuestTab> make_log_tab(App& app);
 std::unique_ptr<GuestTab> make_plan_tab(App& app);
 

@@ -54,8 +54,10 @@ class LogTab : public TextTab {
 };
 
 std::string plan_of(App& app, const Guest& guest) {
-    std::string text = "# The command line that a start would use now\n\n" +
-                       guest.kind->show_command(app.engine(), guest) + "\n";
+    const bool container = guest.kind->name() == "ct";
+    std::string text = fmt::format("# The {} that a start would use now\n\n{}\n",
+                                   container ? "liblxc configuration" : "command line",
+                                   guest.kind->show_command(app.engine(), guest));
     for (const std::string& warning : guest.kind->warnings(app.engine(), guest))
         text += "\nwarning: " + warning;
     return text;

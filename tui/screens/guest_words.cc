@@ -7,9 +7,14 @@
 
 namespace lodge {
 
+bool is_counted(const GuestView& view) {
+    return !view.use || view.use->memory || view.sighting.cpu_seconds > 0;
+}
+
 std::string memory_words(const GuestView& view) {
     const int64_t limit = view.sighting.memory_limit;
-    if (!view.is_up()) return limit > 0 ? short_size(limit) : "";
+    const bool unknown = view.use && !view.use->memory;
+    if (!view.is_up() || unknown) return limit > 0 ? short_size(limit) : "";
     const int64_t used = view.memory_used.value_or(view.sighting.memory_resident);
     if (limit <= 0) return short_size(used);
     std::string words = short_size(used);
@@ -35,6 +40,8 @@ std::string short_notes_words(const GuestView& view) {
         notes.push_back(note == "software emulation" ? "emulated"
                         : note == "pending changes"  ? "pending"
                                                      : note);
+    if (view.use && view.use->killed > 0)
+        notes.push_back("OOM " + std::to_string(view.use->killed));
     if (view.last_snapshot) notes.push_back("snap " + view.last_snapshot->name);
     return join(notes, ", ");
 }
@@ -45,6 +52,9 @@ std::string notes_words(const GuestView& view) {
     if (!view.guest->config.problems().empty()) notes.emplace_back("configuration has mistakes");
     for (const std::string& note : view.sighting.notes)
         notes.push_back(note);
+    if (view.use)
+        if (std::string words = killed_words(*view.use); !words.empty())
+            notes.push_back(std::move(words));
     if (view.last_snapshot) notes.push_back("snapshot " + view.last_snapshot->name);
     return join(notes, ", ");
 }
@@ -83,7 +93,8 @@ Role state_role(const GuestView& view) {
 
 Role note_role(const GuestView& view) {
     const bool wrong = !view.guest->unreadable.empty() || !view.guest->config.problems().empty();
-    return wrong ? Role::warning : Role::dim;
+    const bool short_of_memory = view.use && view.use->killed > 0;
+    return wrong || short_of_memory ? Role::warning : Role::dim;
 }
 
 }  // namespace lodge

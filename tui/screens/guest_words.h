@@ -11,6 +11,8 @@ namespace lodge {
 
 // How a guest's figures read in the list and in the details.
 
+// Whether anything counts what it uses: a container without control groups says nothing.
+bool is_counted(const GuestView& view);
 // "1.9/4.0G": what is used inside when the guest tells, else what it holds on the host.
 std::string memory_words(const GuestView& view);
 // "12M", "" when neither is known.

@@ -59,7 +59,7 @@ class GuestRows : public Rows {
             case Field::state:
                 return {std::string(guest_state_word(view.sighting.state)), state_role(view)};
             case Field::cpu:
-                return {up ? fmt::format("{:.1f}%", view.cpu * 100) : "", {}};
+                return {up && is_counted(view) ? fmt::format("{:.1f}%", view.cpu * 100) : "", {}};
             case Field::memory:
                 return {memory_words(view), {}};
             case Field::disk:

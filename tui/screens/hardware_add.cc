@@ -1,5 +1,7 @@
 #include "tui/screens/hardware_add.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/units.h"
@@ -18,10 +20,10 @@ constexpr HardwareAddition additions[] = {
     {"CD drive", "ide sata", "none,media=cdrom", "", "Empty, or with an ISO."},
     {"Network card", "net", "", "", "On a bridge, or with a network of its own."},
     {"Port to the guest", "hostfwd", "", "", "A port of this machine that leads to the guest."},
-    {"Mount", "mp", "", "", "A volume or folder inside the container."},
+    {"Mount", "mp", "", "", "A volume or a folder of this machine, inside the container."},
     {"USB device", "usb", "", "", "A device of this machine, by its number or its port."},
     {"PCI device", "hostpci", "", "", "A device of this machine, by its address."},
-    {"Device", "dev", "", "", "A device file of this machine."},
+    {"Device", "dev", "", "", "A device file of this machine, such as /dev/dri/renderD128."},
     {"UEFI variables", "efidisk0", "@:1,efitype=4m", "",
      "Where UEFI keeps its boot order and keys; it boots by UEFI with bios: ovmf."},
     {"TPM", "tpmstate0", "@:1,version=v2.0", "", "A TPM's memory; Windows 11 wants one."},
@@ -46,6 +48,20 @@ std::string disk_storage(App& app) {
                                           "images") != storage.contents.end())
             return storage.id;
     return "local";
+}
+
+// What people give to containers, of that which this machine has.
+std::vector<std::string> device_nodes(const Host& host) {
+    std::vector<std::string> nodes;
+    const auto add = [&](const std::string& folder, std::string_view begin) {
+        for (const std::string& name : host.list(host.system(folder)))
+            if (name.starts_with(begin)) nodes.push_back(folder + "/" + name);
+    };
+    add("/dev/dri", "renderD");
+    add("/dev/net", "tun");
+    for (const std::string_view one : {"ttyUSB", "ttyACM", "kvm", "fuse", "video", "apex_"})
+        add("/dev", one);
+    return nodes;
 }
 
 std::vector<std::string> isos(App& app) {
@@ -86,17 +102,20 @@ std::string key_for_addition(const HardwareAddition& addition, const Config& con
     return "";
 }
 
-std::string value_for_addition(const HardwareAddition& addition, const Schema& schema, App& app) {
+std::string value_for_addition(const HardwareAddition& addition, std::string_view key,
+                               const Schema& schema, App& app) {
     if (addition.value.starts_with('@'))
         return disk_storage(app) + std::string(addition.value.substr(1));
     if (addition.stems != "net") return std::string(addition.value);
     const auto known = bridges(app);
-    return (schema.kind == "lxc" ? "name=eth0" : "virtio") +
-           (known.empty() ? "" : ",bridge=" + known.front());
+    const std::string bridge = known.empty() ? "" : ",bridge=" + known.front();
+    if (schema.kind != "lxc") return "virtio" + bridge;
+    return fmt::format("name=eth{}{},ip=dhcp", key.substr(3), bridge);
 }
 
 Suggestions hardware_suggestions(App& app) {
     return [&app](std::string_view key, std::string_view part) -> std::vector<std::string> {
+        if (part == "path" && key.starts_with("dev")) return device_nodes(app.engine().host);
         if (part == "bridge") return bridges(app);
         if (part == "file" && is_disk_key(key)) return isos(app);
         return {};

@@ -28,7 +28,8 @@ std::vector<std::reference_wrapper<const HardwareAddition>> hardware_additions(
 std::string key_for_addition(const HardwareAddition& addition, const Config& config,
                              const HardwareEdits& edits);
 // Its value, with what this machine has.
-std::string value_for_addition(const HardwareAddition& addition, const Schema& schema, App& app);
+std::string value_for_addition(const HardwareAddition& addition, std::string_view key,
+                               const Schema& schema, App& app);
 
 // What parts could be on this machine: bridges, volumes.
 Suggestions hardware_suggestions(App& app);

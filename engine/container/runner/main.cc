@@ -147,6 +147,27 @@ void hide_map_helpers(const std::string& config) {
     ::setenv("PATH", "/usr/sbin:/sbin", 1);
 }
 
+// The words of its first program, where liblxc could not take them apart itself: a line each.
+std::vector<std::string> first_words(const std::string& run) {
+    std::vector<std::string> words;
+    std::FILE* file = std::fopen((run + "/init").c_str(), "re");
+    if (!file) return words;
+    std::string word;
+    for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) {
+        if (c == '\n') {
+            words.push_back(word);
+            word.clear();
+        } else if (c == '\\') {
+            const int next = std::fgetc(file);
+            word += next == 'n' ? '\n' : static_cast<char>(next);
+        } else {
+            word += static_cast<char>(c);
+        }
+    }
+    std::fclose(file);
+    return words;
+}
+
 int run(const char* folder, const char* id) {
     const std::string own = std::string(folder) + "/" + id;
     Lines devices, images;
@@ -163,7 +184,12 @@ int run(const char* folder, const char* id) {
     if (!container.handle) return say("liblxc cannot read the container's configuration");
     container.handle->want_daemonize(container.handle, false);
     container.handle->want_close_all_fds(container.handle, true);
-    if (!container.handle->start(container.handle, 0, nullptr))
+    std::vector<std::string> words = first_words(std::string(folder) + "/" + id);
+    std::vector<char*> argv;
+    for (std::string& word : words)
+        argv.push_back(word.data());
+    argv.push_back(nullptr);
+    if (!container.handle->start(container.handle, 0, words.empty() ? nullptr : argv.data()))
         return say("the container did not start");
     return 0;
 }
