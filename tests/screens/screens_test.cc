@@ -11,6 +11,7 @@
 //     rest                and for longer
 //     trial SECONDS WORDS something is on trial for so long; what becomes of it is told
 //     marked              roles are shown too: "{danger:3 lost}"
+//     devices NAME        a text of machines/ for FakeKernel: what lies in /sys; after the machine
 //     keys WORDS          parse_keys(); then the screen is compared
 //     then NAME           the machine is another one now, and State looks again
 #include <gtest/gtest.h>
@@ -24,8 +25,10 @@
 #include "engine/error.h"
 #include "engine/modules.h"
 #include "engine/units.h"
+#include "passthrough/passthrough.h"
 #include "power/power.h"
 #include "power/sight.h"
+#include "tests/passthrough/fake_kernel.h"
 #include "tests/screens/machine.h"
 #include "tui/app.h"
 
@@ -72,6 +75,9 @@ class Play {
     bool setting(const std::string& word, const std::string& rest) {
         if (word == "machine") {
             machine_ = std::make_unique<Machine>(read(folder() / "machines" / rest));
+        } else if (word == "devices") {
+            devices_ = std::make_unique<FakeKernel>(read(folder() / "machines" / rest),
+                                                    machine_->engine().host.system(""));
         } else if (word == "glyphs") {
             settings_.glyphs = parse_glyph_level(rest).value();
         } else if (word == "colors") {
@@ -162,11 +168,12 @@ class Play {
     }
 
     const std::vector<std::span<const Command>> tables_ = {
-        guest_commands(),   snapshot_commands(),    disk_commands(),   storage_commands(),
-        network_commands(), image_commands(),       job_commands(),    tui_commands(),
-        demo_commands(),    power_sight_commands(), keeper_commands(), power_commands(),
-        trial_commands()};
+        guest_commands(),   snapshot_commands(), disk_commands(),        storage_commands(),
+        network_commands(), image_commands(),    job_commands(),         tui_commands(),
+        device_commands(),  demo_commands(),     power_sight_commands(), keeper_commands(),
+        power_commands(),   trial_commands()};
     std::unique_ptr<Machine> machine_;
+    std::unique_ptr<FakeKernel> devices_;
     Loop loop_;
     Size size_{80, 24};
     App::Outside outside_;

@@ -13,6 +13,10 @@ std::span<const ScreenKind> screen_kinds() {
         {"Guests", '1',
          "The machine's guests: what they do now, and all that can be done with them.",
          make_guests_screen},
+        {"Devices", '2',
+         "What of this machine could be handed to a guest, by IOMMU group, and what would come of "
+         "it.",
+         make_devices_screen},
         {"Power", '3', "Watts, heat, how deep the machine idles, and what is in the way of that.",
          make_power_screen},
         {"Storage", '4', "Where volumes are kept, how much is free, and what lies there.",

@@ -10,6 +10,7 @@ namespace lodge {
 // One file a screen; all.cc is the table of them.
 std::unique_ptr<Screen> make_guests_screen(App& app);
 std::unique_ptr<Screen> make_power_screen(App& app);
+std::unique_ptr<Screen> make_devices_screen(App& app);
 std::unique_ptr<Screen> make_storage_screen(App& app);
 std::unique_ptr<Screen> make_network_screen(App& app);
 std::unique_ptr<Screen> make_jobs_screen(App& app);

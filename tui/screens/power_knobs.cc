@@ -12,7 +12,7 @@
 namespace lodge {
 namespace {
 
-enum Shown : size_t { group, label, place, value, better, state };
+enum Shown : size_t { of_group, label, place, value, better, state };
 
 const std::vector<Column> columns = {
     {.title = "GROUP", .width = 10, .rank = 2},
@@ -48,7 +48,7 @@ class KnobList::KnobRows : public Rows {
     TableCell cell(size_t row, size_t column) const override {
         const Knob& knob = knobs_[row];
         switch (column) {
-            case group:
+            case of_group:
                 return {std::string(knob.kind->group), Role::dim};
             case label:
                 return {std::string(knob.kind->label), Role::strong};
@@ -63,7 +63,7 @@ class KnobList::KnobRows : public Rows {
         }
     }
     std::optional<double> number(size_t row, size_t column) const override {
-        return column == group ? std::optional(static_cast<double>(row)) : std::nullopt;
+        return column == of_group ? std::optional(static_cast<double>(row)) : std::nullopt;
     }
     std::string words(size_t row) const override {
         const Knob& knob = knobs_[row];
@@ -75,7 +75,7 @@ class KnobList::KnobRows : public Rows {
     const std::vector<Knob>& knobs_;
 };
 
-KnobList::KnobList(App& app) : app_(app), table_(columns, group) {}
+KnobList::KnobList(App& app) : app_(app), table_(columns, of_group) {}
 
 // Nothing tells when a knob was turned by somebody else: each ten seconds, and when a job ended.
 void KnobList::look() {
