@@ -57,10 +57,13 @@ std::optional<WeightFile> weight_file(const Host& host, int guest, pid_t process
             std::find(controllers.begin(), controllers.end(), "cpu") == controllers.end())
             continue;
         std::string folder;
+        // A container's monitor is beside its group: "/lodge/102.monitor" (liblxc).
         for (const std::string& end :
              {fmt::format("/{}-{}.scope", group, guest), fmt::format("/{}/{}", group, guest)}) {
             const auto at = (fields[2] + "/").find(end + "/");
-            if (at != std::string::npos) folder = fields[2].substr(0, at + end.size());
+            const auto beside = fields[2].find(end + ".monitor");
+            const auto found = at != std::string::npos ? at : beside;
+            if (found != std::string::npos) folder = fields[2].substr(0, found + end.size());
         }
         const auto mount = mount_of(host, version1);
         if (folder.empty() || !mount) continue;

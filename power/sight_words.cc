@@ -41,7 +41,9 @@ std::string sensor_limit_words(const SensorView& sensor) {
 
 std::string sensor_state_words(const SensorView& sensor) {
     if (sensor.alarm) return "ALARM";
-    if (is_near_limit(sensor)) return "near its limit";
+    if (is_near_limit(sensor))
+        return sensor.value >= limit_of(sensor).value_or(sensor.value) ? "above its limit"
+                                                                       : "near its limit";
     return sensor.note;
 }
 

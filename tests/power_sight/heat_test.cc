@@ -133,7 +133,7 @@ class Weights : public testing::Test {
         group = guests_group(root.host);
         guest(101, 4001, "/" + group + "/101", "", "100");
         guest(102, 4002, "/system.slice/" + group + "-102.scope", "", "200");
-        guest(103, 4003, "/" + group + "/103", "/ns/init.scope", "100");
+        guest(103, 4003, "/" + group + "/103", ".monitor", "100");
     }
     void guest(int id, int pid, const std::string& folder, const std::string& below,
                const std::string& weight) {
@@ -160,6 +160,10 @@ TEST_F(Weights, are_lowered_and_put_back) {
     EXPECT_EQ(weight(102), "200");
     EXPECT_EQ(weight(103), "100");
     EXPECT_FALSE(weights.lowered());
+    // A process deep inside the guest's own groups.
+    root.put("/proc/4003/cgroup", "0::/" + group + "/103/ns/init.scope\n");
+    weights.lower({{103, 4003}}, 20);
+    EXPECT_EQ(weight(103), "20");
 }
 
 TEST_F(Weights, are_put_back_by_who_comes_after_a_crash) {
