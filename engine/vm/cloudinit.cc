@@ -61,6 +61,21 @@ std::string cloudinit_password_hash(const std::string& password, std::string_vie
 
 namespace {
 
+std::string hashed_for(const Config& config, int id, const std::string& password) {
+    const auto smbios = config.properties("smbios1");
+    return cloudinit_password_hash(password,
+                                   fmt::format("{} {}", id, smbios ? smbios->text("uuid") : ""));
+}
+
+}  // namespace
+
+std::string cloudinit_kept_password(const Config& config, int id, const std::string& password) {
+    if (password.empty() || config.string_of("ostype").starts_with("w")) return password;
+    return hashed_for(config, id, password);
+}
+
+namespace {
+
 // The file that a part of cicustom names.
 std::string snippet(Engine& engine, const std::string& part, const std::string& volume) {
     const auto content = engine.host.read(engine.storages.info(volume).path);
@@ -86,12 +101,7 @@ void write_seed(Work& work, const Values& on) {
     const Guest guest = load_guest(engine, static_cast<int>(on.integer("guest")));
     CloudInitFacts facts;
     const std::string password = guest.config.string_of("cipassword");
-    if (!password.empty()) {
-        const auto smbios = guest.config.properties("smbios1");
-        const std::string uuid = smbios ? smbios->text("uuid") : "";
-        facts.password_hash =
-            cloudinit_password_hash(password, fmt::format("{} {}", guest.id, uuid));
-    }
+    if (!password.empty()) facts.password_hash = hashed_for(guest.config, guest.id, password);
     if (const auto custom = guest.config.properties("cicustom"))
         for (const auto& [part, volume] : custom->parts())
             facts.snippets[part] = snippet(engine, part, volume);

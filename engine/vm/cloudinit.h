@@ -44,6 +44,10 @@ CloudInitSeed cloudinit_seed(const Config& config, int id, const CloudInitFacts&
 // seed makes the guest set itself up again.
 std::string cloudinit_password_hash(const std::string& password, std::string_view salt_seed);
 
+// The password as the configuration, and so a job's plan, keeps it: hashed as above, but for
+// Windows, which sets the words themselves.
+std::string cloudinit_kept_password(const Config& config, int id, const std::string& password);
+
 // The bytes of an ISO 9660 image with Joliet and Rock Ridge names. Throws Error.
 std::string iso_image(const CloudInitSeed& seed);
 

@@ -3,6 +3,7 @@
 #include "engine/error.h"
 #include "engine/storage/image.h"
 #include "engine/units.h"
+#include "engine/vm/cloudinit.h"
 
 namespace lodge {
 
@@ -74,6 +75,8 @@ Plan Creation::finish(const std::string& title) {
     Plan plan;
     plan.title = title;
     plan.guests = {id_};
+    if (const auto password = config_.current.get("cipassword"))
+        set("cipassword", cloudinit_kept_password(config_, id_, *password));
     const Values who = {{"folder", "qemu-server"}, {"guest", id_}};
     Values made = who, taken = who;
     made.set({"text", config_.text()});

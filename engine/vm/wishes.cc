@@ -243,6 +243,9 @@ std::vector<Wish> read_wishes(Engine& engine, const Guest& guest, const Values& 
             if (!trim(key).empty()) reader.remove(std::string(trim(key)));
     for (const std::string& word : words.list("values"))
         reader.take(word);
+    for (Wish& wish : reader.wishes)
+        if (wish.key == "cipassword" && wish.value)
+            wish.value = cloudinit_kept_password(guest.config, guest.id, *wish.value);
     return std::move(reader.wishes);
 }
 

@@ -90,6 +90,22 @@ TEST_F(CreateTest, Windows11GetsFirmwareAndTpm) {
     EXPECT_EQ(scratch_.host.read(vars), scratch_.host.read("/usr/share/OVMF/OVMF_VARS_4M.ms.fd"));
 }
 
+// A plan lies in a job's folder for as long as the job is remembered.
+TEST_F(CreateTest, APasswordIsKeptAsItsHashOnly) {
+    const Plan plan = vm().create(
+        scratch_.engine, 100,
+        {{"disk", "none"}, {"bridge", "none"}, {"user", "ann"}, {"password", "open sesame"}});
+    EXPECT_EQ(plan_to_json(plan).find("open sesame"), std::string::npos);
+    make(101, {{"disk", "none"}, {"bridge", "none"}, {"values", List{"cipassword=open sesame"}}});
+    EXPECT_NE(text(101).find("cipassword: $6$"), std::string::npos);
+    // What sets it in Windows wants the words.
+    make(102, {{"disk", "none"},
+               {"bridge", "none"},
+               {"password", "open sesame"},
+               {"values", List{"ostype=win10"}}});
+    EXPECT_NE(text(102).find("cipassword: open sesame\n"), std::string::npos);
+}
+
 TEST_F(CreateTest, WordsOfTheConfigurationAndOurs) {
     scratch_.host.write(scratch_.host.state_folder() + "/template/iso/debian.iso", "iso");
     make(100, {{"values", List{"memory=4096", "scsi1=local:2,ssd=1,format=raw", "net0=virtio",

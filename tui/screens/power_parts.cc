@@ -206,7 +206,7 @@ std::vector<HostPart> blocker_parts(const PowerView& view, size_t most) {
     if (view.blockers.empty()) parts.push_back(line_part("", "nothing that can be seen"));
     std::string more;
     for (const auto& [kind, count] : left)
-        more += fmt::format("{}{} {}", more.empty() ? "" : ", ", count, blocker_kind_words(kind));
+        more += (more.empty() ? "" : ", ") + counted(count, blocker_kind_words(kind));
     if (!more.empty())
         parts.push_back(line_part("", "and more: " + more + "; 'In the way' shows all", Role::dim));
     for (const std::string& note : view.blocker_notes)
