@@ -104,11 +104,11 @@ GroupUseReader::GroupUseReader(const GroupCounters& counters)
 GroupUse GroupUseReader::read() {
     GroupUse use;
     if (const auto all = used_of(memory_.read())) {
-        use.memory.emplace();
+        use.memory = GroupUse::Share{};
         use.memory->limit = limit_of(memory_limit_.read());
         use.memory->used = std::max<int64_t>(*all - group_cache(cache_.read()), 0);
         if (const auto swapped = used_of(swap_.read())) {
-            use.swap.emplace();
+            use.swap = GroupUse::Share{};
             use.swap->used = *swapped;
             use.swap->limit = limit_of(swap_limit_.read());
             if (swap_with_memory_) {
