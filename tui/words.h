@@ -65,7 +65,4 @@ std::vector<std::string_view> subjects_of(CommandTables tables);
 // Commands that only words can do: following a job.
 std::span<const Command> tui_commands();
 
-// What `lodge <words>` does, errors told on stderr; returns the exit status.
-int run_words(CommandTables tables, const std::vector<std::string>& words);
-
 }  // namespace lodge
