@@ -17,8 +17,8 @@ namespace lodge {
 namespace {
 
 // libpci's own handler ends the program (pciutils: lib/init.c, pci_generic_error); it must not
-// return either.
-[[noreturn]] void fail_in_library(char* format, ...) {
+// return either. (clang takes the attribute, not the word, for a part of the type.)
+__attribute__((noreturn)) void fail_in_library(char* format, ...) {
     std::array<char, 512> words{};
     va_list list;
     va_start(list, format);
