@@ -23,13 +23,13 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
     ln -sf /dev/null "etc/systemd/system/$unit"
 done
 # As "systemctl enable" does it.
-enable() {
+enable_unit() {
     mkdir -p "etc/systemd/system/$2.wants"
     ln -sf "$3" "etc/systemd/system/$2.wants/$1"
 }
 ln -sf /lib/systemd/system/multi-user.target etc/systemd/system/default.target
-enable minipc-agent.service sysinit.target /etc/systemd/system/minipc-agent.service
-enable serial-getty@ttyS0.service getty.target /lib/systemd/system/serial-getty@.service
+enable_unit minipc-agent.service sysinit.target /etc/systemd/system/minipc-agent.service
+enable_unit serial-getty@ttyS0.service getty.target /lib/systemd/system/serial-getty@.service
 tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
 printf 'root:100000:65536\n' >etc/subuid
 printf 'root:100000:65536\n' >etc/subgid
