@@ -111,7 +111,7 @@ std::vector<Seen> seen_guests(Engine& engine, const Values& words) {
         Sighting sighting = guest.kind->look(engine, guest);
         if (words.flag("running") && !is_up(sighting)) continue;
         auto use = use_of(engine, guest, sighting);
-        all.push_back({std::move(guest), std::move(sighting), std::move(use)});
+        all.push_back({std::move(guest), std::move(sighting), use});
     }
     return all;
 }
