@@ -1,9 +1,9 @@
 #include <dirent.h>
-#include <limits.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <climits>
 
 #include "engine/engine.h"
 #include "engine/units.h"
