@@ -321,7 +321,7 @@ class NoSensorChips : public SensorSource {
 }  // namespace
 
 std::unique_ptr<SensorSource> machine_sensors(const Host& host) {
-    if (host.system("") != "") return std::make_unique<NoSensorChips>();
+    if (!host.system("").empty()) return std::make_unique<NoSensorChips>();
     return std::make_unique<LibSensors>(host);
 }
 
