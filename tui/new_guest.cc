@@ -90,7 +90,7 @@ std::string name_from_template(std::string_view source) {
         std::replace(name.begin(), name.end(), '.', '-');
         return name_from_file(name);
     }
-    std::string_view name = source.substr(source.find_last_of("/") + 1);
+    std::string_view name = source.substr(source.find_last_of('/') + 1);
     for (const std::string_view end : {".tar", ".tgz", ".oci", "_", ":"})
         name = name.substr(0, name.find(end));
     // Without a dot for name_from_file() to end it at.
