@@ -79,19 +79,6 @@ Plan take_back_plan(const Host& host, int number) {
 namespace trials {
 namespace {
 
-// Work of an undo: it goes to its end, and nobody listens.
-class Alone : public Work {
-  public:
-    explicit Alone(Engine& engine) : engine_(engine) {}
-    Engine& engine() override { return engine_; }
-    void say(const std::string&) override {}
-    void progress(int64_t, int64_t, std::string_view) override {}
-    bool going() override { return true; }
-
-  private:
-    Engine& engine_;
-};
-
 std::string undo_all(Engine& engine, const Plan& plan) {
     std::string left;
     Alone work(engine);

@@ -34,6 +34,19 @@ bool alive(const Host& host, const std::optional<ProcessId>& process);
 std::string boot_id(const Host& host);
 int64_t boottime_ms();  // CLOCK_BOOTTIME: goes on while the machine sleeps, no clock moves it
 
+// Alone is the work of an undo or a check: it goes to its end, and nobody listens.
+class Alone : public Work {
+  public:
+    explicit Alone(Engine& engine) : engine_(engine) {}
+    Engine& engine() override { return engine_; }
+    void say(const std::string&) override {}
+    void progress(int64_t, int64_t, std::string_view) override {}
+    bool going() override { return true; }
+
+  private:
+    Engine& engine_;
+};
+
 // Starts the watcher of an armed trial and waits until it is on watch. Throws Error.
 void start_watcher(Engine& engine, int number);
 

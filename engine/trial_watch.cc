@@ -21,22 +21,9 @@ namespace {
 
 constexpr auto pace = std::chrono::milliseconds(500);
 
-// Work of a check. It may be cut short by nobody: a check does not wait.
-class Looking : public Work {
-  public:
-    explicit Looking(Engine& engine) : engine_(engine) {}
-    Engine& engine() override { return engine_; }
-    void say(const std::string&) override {}
-    void progress(int64_t, int64_t, std::string_view) override {}
-    bool going() override { return true; }
-
-  private:
-    Engine& engine_;
-};
-
 // What a check sees wrong; "" when all is well.
 std::string trouble_seen(Engine& engine, const Plan& watch) {
-    Looking work(engine);
+    trials::Alone work(engine);
     for (const Step& step : watch.steps) {
         try {
             engine.actions.find(step.action.verb).run(work, step.action.on);
