@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -12,9 +11,9 @@
 #include "engine/trial.h"
 #include "engine/units.h"
 #include "power/command_tables.h"
+#include "power/power_config.h"
 #include "power/profile.h"
 #include "power/wizard.h"
-#include "power/wizard_meter.h"
 
 namespace lodge {
 
@@ -22,30 +21,19 @@ using nlohmann::json;
 
 namespace {
 
-// Means of blocks, a sample a second; the spread is that of the blocks, as single samples of a
-// meter depend on each other.
-std::optional<Measurement> measure(const Host& host, int seconds, bool tell) {
+std::optional<Measurement> measure(const Host& host, int seconds, MeterName& meter, bool tell) {
     using Clock = std::chrono::steady_clock;
-    WizardMeter meter(host);
-    if (!meter.measures()) return std::nullopt;
-    (void)meter.watts(Clock::now());
-    const int length = std::clamp(seconds / 12, 2, 60);
-    std::vector<double> blocks, block;
-    for (int second = 1; second <= seconds; ++second) {
-        std::this_thread::sleep_for(std::chrono::seconds(1));
-        const auto watts = meter.watts(Clock::now());
-        if (watts) block.push_back(*watts);
-        if (second % length != 0 || block.empty()) continue;
-        double sum = 0;
-        for (const double one : block)
-            sum += one;
-        blocks.push_back(sum / static_cast<double>(block.size()));
-        block.clear();
-        if (tell && ::isatty(STDERR_FILENO) != 0)
-            fmt::print(stderr, "\r  {} of {} s, {:.2f} W ", second, seconds, blocks.back());
-    }
-    if (tell && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\x1b[K");
-    return summarize(blocks);
+    MeasurePace pace;
+    pace.now = [] { return Clock::now(); };
+    pace.wait = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
+    tell = tell && ::isatty(STDERR_FILENO) != 0;
+    if (tell)
+        pace.tell = [seconds](int second, double watts) {
+            fmt::print(stderr, "\r  {} of {} s, {:.2f} W ", second, seconds, watts);
+        };
+    auto measured = measure_watts(host, read_power_config(host), seconds, meter, pace);
+    if (tell) fmt::print(stderr, "\r\x1b[K");
+    return measured;
 }
 
 char ask(const std::string& question, std::string_view letters) {
@@ -78,7 +66,9 @@ bool is_waiting(const Host& host, int number) {
 WizardWorld world_of(Engine& engine, const Values& words) {
     const bool yes = words.flag("yes"), quiet = words.flag("json");
     WizardWorld world;
-    world.measure = [&engine, quiet](int seconds) { return measure(engine.host, seconds, !quiet); };
+    world.measure = [&engine, quiet](int seconds, MeterName& meter) {
+        return measure(engine.host, seconds, meter, !quiet);
+    };
     world.ask = [yes](const std::string& question, std::string_view letters) {
         return yes ? 'y' : ask(question, letters);
     };

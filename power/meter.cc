@@ -237,8 +237,8 @@ void PowerMeters::add_outside(Time now, bool wait) {
             outside_->ask_and_wait();
         else
             outside_->ask(now);
-        views_.push_back({Covers::machine, "whole machine", "command", outside_->watts(), true,
-                          outside_->trouble()});
+        views_.push_back({Covers::machine, "whole machine", std::string(outside_source),
+                          outside_->watts(), true, outside_->trouble()});
         ranks_.push_back(Rank::outside);
     }
     if (config_.watts) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/state/kernel_file.h"
@@ -33,6 +34,9 @@ class EnergyCounter {
     bool known_ = false;
     std::optional<double> watts_;
 };
+
+// WattView::source of the person's own command.
+inline constexpr std::string_view outside_source = "command";
 
 // PowerMeters is what measures on this machine: RAPL, power meters of chips and firmware, a battery
 // that empties, and what a person gave: a command, or a figure. Nothing is ever made up.

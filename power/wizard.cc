@@ -1,7 +1,6 @@
 #include "power/wizard.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "engine/error.h"
 #include "engine/trial.h"
@@ -11,60 +10,6 @@
 #include "power/watch.h"
 
 namespace lodge {
-
-std::optional<Measurement> summarize(const std::vector<double>& blocks) {
-    if (blocks.empty()) return std::nullopt;
-    Measurement measurement;
-    measurement.blocks = static_cast<int>(blocks.size());
-    for (const double watts : blocks)
-        measurement.watts += watts / static_cast<double>(blocks.size());
-    if (blocks.size() < 2) return measurement;
-    double squares = 0;
-    for (const double watts : blocks)
-        squares += (watts - measurement.watts) * (watts - measurement.watts);
-    measurement.spread = std::sqrt(squares / static_cast<double>(blocks.size() - 1));
-    return measurement;
-}
-
-namespace {
-
-// Student's t, two-sided, 95 %, by degrees of freedom; between two of them the larger value.
-double student(double freedom) {
-    struct Row {
-        double freedom, t;
-    };
-    constexpr Row rows[] = {{1, 12.71}, {2, 4.30},  {3, 3.18},  {4, 2.78},  {5, 2.57},  {6, 2.45},
-                            {8, 2.31},  {10, 2.23}, {15, 2.13}, {20, 2.09}, {30, 2.04}, {60, 2.00}};
-    double t = rows[0].t;
-    for (const Row& row : rows)
-        if (freedom >= row.freedom) t = row.t;
-    return t;
-}
-
-}  // namespace
-
-Verdict compare(const Measurement& before, const Measurement& after) {
-    Verdict verdict;
-    verdict.saved = before.watts - after.watts;
-    if (before.blocks < 2 || after.blocks < 2) {
-        verdict.noise = std::abs(verdict.saved);  // one block each tells nothing
-        return verdict;
-    }
-    // Welch: the two may be noisy in different measure.
-    const double a = before.spread * before.spread / before.blocks;
-    const double b = after.spread * after.spread / after.blocks;
-    const double sum = a + b;
-    const double freedom =
-        sum > 0 ? sum * sum / (a * a / (before.blocks - 1) + b * b / (after.blocks - 1)) : 1000;
-    verdict.noise = student(freedom) * std::sqrt(sum);
-    verdict.proven = verdict.saved > verdict.noise && verdict.saved > 0;
-    return verdict;
-}
-
-std::string verdict_words(const Verdict& verdict) {
-    return fmt::format("{:.2f} W {}, give or take {:.2f}", std::abs(verdict.saved),
-                       verdict.saved >= 0 ? "less" : "more", verdict.noise);
-}
 
 namespace {
 
@@ -163,10 +108,10 @@ void save(const Host& host, const WizardState& state) {
 }
 
 // Whether it is kept; by measurement, else by the person.
-bool decide(const WizardState& state, const WizardWorld& world, Tried& tried) {
+bool decide(WizardState& state, const WizardWorld& world, Tried& tried) {
     if (state.baseline) {
         tried.before = state.baseline;
-        tried.after = world.measure(state.seconds);
+        tried.after = world.measure(state.seconds, state.meter);
         if (!tried.after) {
             tried.words = "the meter does not answer any more";
             return false;
@@ -215,15 +160,14 @@ void try_one(const Host& host, WizardState& state, const WizardWorld& world,
 }  // namespace
 
 bool run_wizard(const Host& host, WizardState& state, const WizardWorld& world) {
-    if (state.tried.empty()) {
-        world.say(
-            fmt::format("measuring how it is, for {} s; leave the machine alone", state.seconds));
-        state.baseline = world.measure(state.seconds);
-        save(host, state);
-    }
+    // Also when it is taken up again: what was measured on another day is no baseline.
+    world.say(fmt::format("measuring how it is, for {} s; leave the machine alone", state.seconds));
+    state.baseline = world.measure(state.seconds, state.meter);
+    save(host, state);
     if (state.baseline)
-        world.say(fmt::format("it takes {:.2f} W, with a spread of {:.2f} W", state.baseline->watts,
-                              state.baseline->spread));
+        world.say(fmt::format("{} takes {:.2f} W, with a spread of {:.2f} W ({})",
+                              measured_thing(state), state.baseline->watts, state.baseline->spread,
+                              state.meter.source));
     else
         world.say("nothing here measures watts: what follows is proposed without proof");
     for (const Proposal& proposal : proposals(host)) {

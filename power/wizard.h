@@ -8,27 +8,9 @@
 #include <vector>
 
 #include "power/knob_plan.h"
+#include "power/measurement.h"
 
 namespace lodge {
-
-// Measurement is what the machine took over a time: the mean of blocks of equal length, and how far
-// the blocks lie apart, which is the noise that a difference has to stand out of.
-struct Measurement {
-    double watts = 0;   // mean
-    double spread = 0;  // standard deviation of the blocks
-    int blocks = 0;
-};
-// nullopt for no blocks.
-std::optional<Measurement> summarize(const std::vector<double>& blocks);
-
-// Verdict is how one measurement compares with another.
-struct Verdict {
-    double saved = 0;     // watts less than before; negative: more
-    double noise = 0;     // 95 % of differences by chance alone lie within it (Welch's t)
-    bool proven = false;  // saved is beyond the noise
-};
-Verdict compare(const Measurement& before, const Measurement& after);
-std::string verdict_words(const Verdict& verdict);  // "0.82 W less, give or take 0.31"
 
 // Proposal is a change that the wizard would try: all places of a kind, or one link.
 struct Proposal {
@@ -55,6 +37,7 @@ struct Tried {
 struct WizardState {
     int64_t begun = 0;                    // Unix time, seconds
     int seconds = 60;                     // how long each measurement takes
+    MeterName meter;                      // chosen by the first measurement
     std::optional<Measurement> baseline;  // none: nothing measures here
     std::vector<Tried> tried;
     std::vector<std::pair<std::string, std::string>> kept;  // knob, value
@@ -63,12 +46,14 @@ struct WizardState {
 std::string print_wizard(const WizardState& state);   // JSON, which is also the report
 WizardState parse_wizard(std::string_view text);      // throws Error
 std::string report_wizard(const WizardState& state);  // for a person
+// "the machine", or "the processor" where its counters are all that measures.
+std::string_view measured_thing(const WizardState& state);
 std::string wizard_path(const Host& host);
 
 // What the wizard asks of its surroundings.
 struct WizardWorld {
-    // Measures for so many seconds; nullopt: nothing measures. Throws Error(Exit::cancelled).
-    std::function<std::optional<Measurement>(int seconds)> measure;
+    // As measure_watts() does.
+    std::function<std::optional<Measurement>(int seconds, MeterName& meter)> measure;
     // One of the letters, in lower case; 0 when nobody answers any more.
     std::function<char(const std::string& question, std::string_view letters)> ask;
     std::function<void(const std::string& line)> say;

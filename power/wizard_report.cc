@@ -39,6 +39,10 @@ std::string print_wizard(const WizardState& state) {
         kept.push_back({{"knob", knob}, {"value", value}});
     const json whole = {{"begun", state.begun},
                         {"seconds", state.seconds},
+                        {"meter",
+                         {{"source", state.meter.source},
+                          {"whole", state.meter.whole},
+                          {"slow", state.meter.slow}}},
                         {"now", measurement_json(state.baseline)},
                         {"tried", std::move(tried)},
                         {"kept", std::move(kept)},
@@ -52,6 +56,9 @@ WizardState parse_wizard(std::string_view text) {
         WizardState state;
         state.begun = whole.at("begun").get<int64_t>();
         state.seconds = whole.at("seconds").get<int>();
+        const json& meter = whole.at("meter");
+        state.meter = {meter.at("source").get<std::string>(), meter.at("whole").get<bool>(),
+                       meter.at("slow").get<bool>()};
         state.baseline = measurement_of(whole.at("now"));
         for (const json& one : whole.at("tried"))
             state.tried.push_back(
@@ -68,10 +75,21 @@ WizardState parse_wizard(std::string_view text) {
     }
 }
 
+std::string_view measured_thing(const WizardState& state) {
+    return state.meter.whole ? "the machine" : "the processor";
+}
+
 std::string report_wizard(const WizardState& state) {
     std::string text = state.done ? "The wizard came to its end.\n"
                                   : "The wizard was left; lodge power wizard goes on.\n";
-    if (!state.baseline) text += "Nothing here measures watts: nothing of this is proven.\n";
+    if (!state.baseline)
+        text += "Nothing here measures watts: nothing of this is proven.\n";
+    else
+        text += fmt::format("Measured by {}: {}.\n", printable(state.meter.source),
+                            state.meter.whole
+                                ? "all that the machine takes"
+                                : "the processor alone; what disks, cards and sound save is not "
+                                  "seen by it");
     double saved = 0;
     for (const Tried& one : state.tried) {
         text += fmt::format("  {:<11}{}{}{}\n", one.outcome, printable(one.title),
@@ -82,9 +100,9 @@ std::string report_wizard(const WizardState& state) {
     if (state.tried.empty()) text += "  nothing was tried\n";
     if (state.baseline)
         text += fmt::format(
-            "It takes {:.2f} W now (spread {:.2f} W); {:.2f} W less by what was "
-            "kept.\n",
-            state.baseline->watts, state.baseline->spread, saved);
+            "{} takes {:.2f} W now (spread {:.2f} W); {:.2f} W less by what was kept.\n",
+            state.meter.whole ? "The machine" : "The processor", state.baseline->watts,
+            state.baseline->spread, saved);
     return text;
 }
 

@@ -5,27 +5,10 @@
 #include "engine/trial.h"
 #include "engine/trial_record.h"
 #include "power/keep.h"
-#include "power/wizard_meter.h"
 #include "tests/support/fake_kernel.h"
 
 namespace lodge {
 namespace {
-
-TEST(Wizard, TellsADifferenceFromNoise) {
-    const auto before = summarize({10.0, 10.2, 9.8, 10.1, 9.9, 10.0});
-    const auto less = summarize({9.0, 9.2, 8.8, 9.1, 8.9, 9.0});
-    const auto same = summarize({9.95, 10.2, 9.7, 10.1, 9.85, 9.9});
-    ASSERT_TRUE(before && less && same);
-    EXPECT_NEAR(before->watts, 10.0, 1e-9);
-    EXPECT_NEAR(before->spread, 0.1414, 1e-3);
-    EXPECT_TRUE(compare(*before, *less).proven);
-    EXPECT_NEAR(compare(*before, *less).saved, 1.0, 1e-9);
-    EXPECT_FALSE(compare(*before, *same).proven);
-    EXPECT_FALSE(compare(*less, *before).proven) << "more is no saving";
-    EXPECT_FALSE(compare({10, 0, 1}, {5, 0, 1}).proven) << "one block tells nothing";
-    EXPECT_FALSE(summarize({}));
-    EXPECT_EQ(verdict_words(compare(*before, *less)).substr(0, 11), "1.00 W less");
-}
 
 std::string titles(const Host& host) {
     std::string text;
@@ -56,26 +39,12 @@ TEST(Wizard, ProposesNoLinkThatFailedBefore) {
     EXPECT_EQ(titles(kernel.host()).find("aspm.l1@"), std::string::npos);
 }
 
-TEST(Wizard, MetersByCountersThatBeginAnew) {
-    FakeKernel kernel("n100");
-    const std::string energy = "/sys/class/powercap/intel-rapl:0/energy_uj";
-    WizardMeter meter(kernel.host());
-    ASSERT_TRUE(meter.measures());
-    const WizardMeter::Time begin{};
-    using std::chrono::seconds;
-    kernel.set(energy, "262143328000");
-    EXPECT_FALSE(meter.watts(begin + seconds(1)));
-    kernel.set(energy, "9999150");  // the range is 262143328850
-    EXPECT_NEAR(meter.watts(begin + seconds(2)).value_or(0), 10.0, 1e-3);
-    FakeKernel none("arm");
-    EXPECT_FALSE(WizardMeter(none.host()).measures());
-}
-
 // A world without a watcher: the trial's own steps are done and undone at once.
 struct World {
     explicit World(FakeKernel& k) : kernel(k) {
-        world.measure = [this](int) -> std::optional<Measurement> {
+        world.measure = [this](int, MeterName& name) -> std::optional<Measurement> {
             if (!meter) return std::nullopt;
+            name = {"ACPI power meter", true, false};
             return Measurement{watts(), 0.05, 12};
         };
         world.ask = [this](const std::string&, std::string_view letters) {
@@ -126,6 +95,7 @@ TEST(Wizard, KeepsWhatSavesAndTakesTheRestBack) {
     EXPECT_NEAR(state.baseline->watts, 9.5, 1e-9);
     const std::string report = report_wizard(state);
     EXPECT_NE(report.find("0.50 W less"), std::string::npos) << report;
+    EXPECT_NE(report.find("Measured by ACPI power meter: all"), std::string::npos) << report;
     EXPECT_EQ(print_wizard(parse_wizard(print_wizard(state))), print_wizard(state));
 }
 
