@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <map>
 
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
 #include "power/kernel.h"
+#include "power/nvme_health.h"
 #include "power/pci.h"
 
 namespace lodge::watch {
@@ -67,6 +70,32 @@ void add_link(const Host& host, const std::string& address, Trial& trial) {
     add_same(host, pci + address + "/current_link_width", "link width of " + address, trial);
 }
 
+// Whoever asks a controller for what it does not know makes an entry in its log: a few are no sign.
+constexpr int logged_errors_allowed = 10;
+
+void add_health(const Host& host, const std::string& controller, Trial& trial) {
+    const auto health = nvme_health(host, controller);
+    if (!health) return;
+    trial.watch.step(fmt::format("{} is asked for its errors", controller),
+                     {"watch-nvme",
+                      {{"controller", controller},
+                       {"warning", static_cast<int64_t>(health->warning)},
+                       {"media", static_cast<int64_t>(health->media_errors)},
+                       {"logged", static_cast<int64_t>(health->logged_errors)}}});
+}
+
+// The PCI device that a knob's place is, or belongs to: "nvme0" and "host0" are not addresses.
+std::string device_of(const Host& host, const std::string& place) {
+    for (const char* kind : {"/sys/class/nvme/", "/sys/class/scsi_host/"}) {
+        if (place.empty() || !kernel::exists(host, kind + place)) continue;
+        const auto parts = split(kernel::real_path(host, kind + place), '/');
+        for (size_t i = parts.size(); i-- > 0;)
+            if (kernel::exists(host, pci + parts[i]) && parts[i].find(':') != std::string::npos)
+                return parts[i];
+    }
+    return place;
+}
+
 void add_device(const Host& host, const PciDevice& device, Trial& trial) {
     add_aer(host, device.address, trial);
     add_link(host, device.address, trial);
@@ -80,8 +109,10 @@ void add_device(const Host& host, const PciDevice& device, Trial& trial) {
             add_counter(host, folder + "/statistics/" + counter, 10, trial);
     }
     const std::string controllers = pci + device.address + "/nvme";
-    for (const std::string& name : kernel::list(host, controllers))
+    for (const std::string& name : kernel::list(host, controllers)) {
         add_same(host, controllers + "/" + name + "/state", name, trial);
+        add_health(host, name, trial);
+    }
 }
 
 }  // namespace
@@ -90,10 +121,11 @@ void add_place(const Host& host, const Knob& knob, const std::string& consent, T
     if (knob.kind->risk == KnobRisk::low) return;
     const auto devices = pci_devices(host);
     const bool all = knob.kind->id == "aspm.policy";
+    const std::string place = device_of(host, knob.place);
     for (const PciDevice& device : devices) {
         const PciDevice* above = nullptr;
-        if (device.address == knob.place) above = find_device(devices, device.parent);
-        if (!all && device.address != knob.place) continue;
+        if (device.address == place) above = find_device(devices, device.parent);
+        if (!all && device.address != place) continue;
         const std::string lost =
             knob.kind->risk == KnobRisk::high ? depends_on(host, devices, device) : "";
         const std::string& named = all ? std::string("all") : device.address;
@@ -214,7 +246,10 @@ std::string subject_of(const Host& host, const Knob& knob) {
     std::string subject(knob.kind->id);
     if (knob.place.empty()) return subject;
     const auto devices = pci_devices(host);
-    const PciDevice* device = find_device(devices, knob.place);
+    // A port of a SATA controller by itself: it is the disk behind it that fails.
+    const bool is_port = knob.kind->id == "sata.link";
+    const PciDevice* device =
+        find_device(devices, is_port ? knob.place : device_of(host, knob.place));
     return subject + " " + (device ? device->ids() : knob.place);
 }
 
@@ -244,6 +279,35 @@ void look_at_counter(Work& work, const Values& on) {
     if (more > on.integer("allowed")) fail(Exit::failed, "{} rose by {}", on.text("file"), more);
 }
 
+// A controller that is asked all the time never sleeps, and how it wakes is what is on trial.
+bool asked_lately(const std::string& controller) {
+    using Clock = std::chrono::steady_clock;
+    static std::map<std::string, Clock::time_point> asked;  // by this watcher
+    const auto now = Clock::now();
+    const auto before = asked.find(controller);
+    if (before != asked.end() && now - before->second < std::chrono::seconds(15)) return true;
+    asked[controller] = now;
+    return false;
+}
+
+void look_at_nvme(Work& work, const Values& on) {
+    const std::string& name = on.text("controller");
+    if (asked_lately(name)) return;
+    const auto now = nvme_health(work.engine().host, name);
+    if (!now) fail(Exit::failed, "{} does not answer any more", name);
+    const auto rose = [&](uint64_t value, const char* before) {
+        return static_cast<int64_t>(value) - on.integer(before);
+    };
+    if (rose(now->media_errors, "media") > 0)
+        fail(Exit::failed, "{} new of {} while reading or writing",
+             counted(rose(now->media_errors, "media"), "error"), name);
+    if (rose(now->logged_errors, "logged") > logged_errors_allowed)
+        fail(Exit::failed, "{} has {} new errors in its log", name,
+             rose(now->logged_errors, "logged"));
+    if ((now->warning & ~on.integer("warning")) != 0)
+        fail(Exit::failed, "{} warns (critical warning {:#04x})", name, now->warning);
+}
+
 void look_at_messages(Work& work, const Values& on) {
     const Messages messages =
         read_messages(work.engine().host, on.integer("since"), on.list("name"));
@@ -251,13 +315,12 @@ void look_at_messages(Work& work, const Values& on) {
 }
 
 std::string shell(const Values& on) {
-    return "# watched: " + on.text("file", "/dev/kmsg");
+    return "# watched: " + on.text("file", on.text("controller", "/dev/kmsg"));
 }
 
 constexpr ActionKind kinds[] = {
-    {"watch-aer", look_at_aer, shell},
-    {"watch-same", look_at_same, shell},
-    {"watch-counter", look_at_counter, shell},
+    {"watch-aer", look_at_aer, shell},           {"watch-same", look_at_same, shell},
+    {"watch-counter", look_at_counter, shell},   {"watch-nvme", look_at_nvme, shell},
     {"watch-messages", look_at_messages, shell},
 };
 

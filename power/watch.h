@@ -12,8 +12,8 @@
 namespace lodge::watch {
 
 // Adds checks of the devices that the knob touches: errors counted at both ends of their links
-// (AER), the links' speed and width, cards' carriers and errors, NVMe controllers' state, their
-// drivers. Throws Error(Exit::refused) when the machine depends on one of them (its root file
+// (AER), the links' speed and width, cards' carriers and errors, NVMe controllers' state, health and
+// error log, their drivers. Throws Error(Exit::refused) when the machine depends on one of them (its root file
 // system, its only network) and `consent` does not name it.
 void add_place(const Host& host, const Knob& knob, const std::string& consent, Trial& trial);
 // Adds the kernel's messages from now on: those that tell of trouble whatever they name, and those
@@ -24,7 +24,7 @@ void add_messages(const Host& host, const std::vector<Knob>& knobs, Trial& trial
 std::string subject_of(const Host& host, const Knob& knob);
 
 // The verbs, each of which throws when it sees trouble: watch-aer, watch-same, watch-counter,
-// watch-messages.
+// watch-nvme, watch-messages.
 std::span<const ActionKind> actions();
 
 }  // namespace lodge::watch

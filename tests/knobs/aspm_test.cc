@@ -133,6 +133,20 @@ TEST(Aspm, TheRootDiskWantsConsent) {
         EXPECT_NE(watched.find(one), std::string::npos) << one << " in\n" << watched;
 }
 
+// Its place is "nvme0", not an address.
+TEST(Aspm, ADisksSleepWatchesItsController) {
+    FakeKernel kernel("n100");
+    const Plan plan = wish_plan(kernel.host(), "set", wish(kernel, "nvme.latency@nvme0", "0"), {});
+    const Trial trial = parse_trial(plan.steps.front().action.on.text("record")).trial;
+    EXPECT_EQ(trial.subject, "nvme.latency 15b7:5015");
+    std::string watched;
+    for (const Step& step : trial.watch.steps)
+        watched += step.action.on.text("file", "") + "\n";
+    for (const std::string& one :
+         {disk + "/aer_dev_fatal", disk + "/current_link_speed", std::string("nvme0/state")})
+        EXPECT_NE(watched.find(one), std::string::npos) << one << " in\n" << watched;
+}
+
 TEST(Aspm, TheOnlyNetworkWantsConsent) {
     FakeKernel kernel("n100");
     EXPECT_THROW(wish_plan(kernel.host(), "set", wish(kernel, "aspm.l1@" + card, "1"), {}), Error);
