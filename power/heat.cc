@@ -89,8 +89,9 @@ bool HeatSwitch::feel(std::optional<double> celsius) {
 }
 
 std::string heat_rule_words(const HeatRule& rule) {
-    return fmt::format("from {:.0f} C on the guests' CPU weight is {}, until it is below {:.0f} C",
-                       rule.above, rule.weight, rule.below);
+    return fmt::format(
+        "from {:.0f} C on the guests' CPU weight is {}{}, until it is below {:.0f} C", rule.above,
+        rule.weight, rule.profile.empty() ? "" : " and the profile " + rule.profile, rule.below);
 }
 
 }  // namespace lodge

@@ -12,6 +12,7 @@
 #include "power/guest_weights.h"
 #include "power/heat.h"
 #include "power/power_config.h"
+#include "power/profile_switch.h"
 #include "power/sensors.h"
 #include "power/sight.h"
 
@@ -29,17 +30,20 @@ std::vector<std::pair<int, pid_t>> running_guests(Engine& engine) {
     return running;
 }
 
-// HeatWatch warns of heat, and lowers guests' CPU weight while the rule says so.
-class HeatWatch {
+// Watch warns of heat, lowers guests' CPU weight while the rule says so, and lets profiles stand
+// in.
+class Watch {
   public:
-    explicit HeatWatch(Engine& engine)
+    explicit Watch(Engine& engine)
         : engine_(engine),
           sensors_(engine.host, machine_sensors(engine.host)),
-          weights_(engine.host) {
+          weights_(engine.host),
+          profile_(engine) {
         on_ = weights_.lowered();  // whoever was here before us did not end in order
     }
-    ~HeatWatch() {
+    ~Watch() {
         try {
+            tell(profile_.turn(""));
             weights_.put_back();
         } catch (const Error& error) {
             say(error.what());
@@ -47,9 +51,16 @@ class HeatWatch {
     }
 
     void look() {
+        const PowerConfig config = read_power_config(engine_.host);
+        look_at_heat(config);
+        look_at_conditions(config);
+    }
+
+  private:
+    void look_at_heat(const PowerConfig& config) {
         const auto& hottest = sensors_.hottest(std::chrono::steady_clock::now());
         warn(hottest);
-        const auto rule = read_power_config(engine_.host).heat;
+        const auto& rule = config.heat;
         HeatSwitch heat(rule ? rule->above : 1000, rule ? rule->below : 1000);
         heat.set(on_ && rule.has_value());
         const bool on = heat.feel(hottest ? std::optional(hottest->value) : std::nullopt);
@@ -60,8 +71,25 @@ class HeatWatch {
         }
         on_ = on;
     }
-
-  private:
+    void look_at_conditions(const PowerConfig& config) {
+        const bool any =
+            !config.idle_profile.empty() || (config.heat && !config.heat->profile.empty());
+        const size_t guests = config.idle_profile.empty() ? 1 : running_guests(engine_).size();
+        const std::string wanted =
+            any ? conditions_.wanted(config, on_, guests, std::chrono::steady_clock::now()) : "";
+        const std::string before = profile_.now();
+        tell(profile_.turn(wanted));
+        if (profile_.now() == before) return;
+        if (profile_.now().empty())
+            say(fmt::format("the profile {} is over", before));
+        else
+            say(fmt::format("the profile {} stands in: {}", profile_.now(),
+                            on_ ? "it is hot" : "no guest runs"));
+    }
+    void tell(const std::vector<std::string>& troubles) {
+        for (const std::string& trouble : troubles)
+            if (told_.insert(trouble).second) say(trouble);
+    }
     static void say(const std::string& line) {
         fmt::print("{}\n", line);
         std::fflush(stdout);
@@ -83,13 +111,14 @@ class HeatWatch {
         if (first)
             say(fmt::format("{}: guests' CPU weight is {} until it is below {:.0f} C",
                             celsius(hottest), rule.weight, rule.below));
-        for (const std::string& trouble : weights_.lower(running_guests(engine_), rule.weight))
-            if (told_.insert(trouble).second) say(trouble);
+        tell(weights_.lower(running_guests(engine_), rule.weight));
     }
 
     Engine& engine_;
     SensorLook sensors_;
     GuestWeights weights_;
+    ProfileSwitch profile_;
+    Conditions conditions_;
     std::set<std::string> told_;
     bool on_ = false, warned_ = false;
 };
@@ -97,9 +126,9 @@ class HeatWatch {
 int keep(Engine& engine, const Values&) {
     const FileLock alone(engine.host.run_folder() + "/keeper.lock", "the keeper runs already", 0ms);
     Loop loop;
-    HeatWatch heat(engine);
-    heat.look();
-    const auto looks = loop.every(5s, 1s, [&] { heat.look(); });
+    Watch watch(engine);
+    watch.look();
+    const auto looks = loop.every(5s, 1s, [&] { watch.look(); });
     const auto term = loop.on_signal(SIGTERM, [&] { loop.stop(0); });
     const auto interrupt = loop.on_signal(SIGINT, [&] { loop.stop(0); });
     return loop.run();
@@ -117,9 +146,11 @@ std::span<const Command> keeper_commands() {
          .run = keep,
          .more =
              "It warns when the processor is near to being slowed down by its heat, and follows "
-             "the heat rule of power.cfg (lodge power config heat-above 85). Guests get their "
-             "CPU weight back when it is cooler, when the keeper ends, and by the next one when "
-             "it was killed. systemctl enable --now lodge-keeper starts it with the machine."},
+             "the heat rule of power.cfg (lodge power config heat-above 85): guests have less CPU "
+             "weight meanwhile, and the profile heat-profile stands in. While no guest runs, "
+             "idle-profile does. What was before is put back when the condition is over, when the "
+             "keeper ends, and by the next one when it was killed; of a profile only what has no "
+             "risk is set. systemctl enable --now lodge-keeper starts it with the machine."},
     };
     return table;
 }

@@ -95,13 +95,14 @@ std::optional<Measurement> measure_watts(const Host& host, const PowerConfig& co
         choose(first[*best], meter);
     }
     if (!watts_of(first, meter)) return std::nullopt;
-    // Single looks depend on each other, blocks hardly; one of a slow meter holds some answers.
-    const int length =
-        meter.slow ? std::clamp(seconds / 3, 10, 60) : std::clamp(seconds / 12, 2, 60);
+    // Single looks depend on each other, blocks hardly, and answers of a slow meter not at all.
+    const int step = meter.slow ? 10 : 1;
+    const int length = meter.slow ? step : std::clamp(seconds / 12, 2, 60);
     std::vector<double> blocks, block;
-    for (int second = 1; second <= seconds; ++second) {
-        pace.wait(1s);
-        if (const auto watts = watts_of(meters.read(pace.now()), meter)) block.push_back(*watts);
+    for (int second = step; second <= seconds; second += step) {
+        pace.wait(std::chrono::seconds(step));
+        const auto& views = meters.read(pace.now(), meter.slow);
+        if (const auto watts = watts_of(views, meter)) block.push_back(*watts);
         if (second % length != 0 || block.empty()) continue;
         double sum = 0;
         for (const double one : block)

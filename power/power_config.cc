@@ -6,6 +6,7 @@
 #include "engine/host.h"
 #include "engine/state/figures.h"
 #include "engine/units.h"
+#include "power/profile.h"
 
 namespace lodge {
 namespace {
@@ -46,6 +47,10 @@ std::string take(PowerConfig& config, HeatRule& heat, std::string_view key,
         heat.weight = *weight;
         return "";
     }
+    if (key == "heat-profile" || key == "idle-profile") {
+        (key == "heat-profile" ? heat.profile : config.idle_profile) = std::string(value);
+        return is_profile_name(value) ? "" : "a name, as lodge power profiles shows them";
+    }
     return "no key of this file";
 }
 
@@ -71,6 +76,8 @@ const std::vector<PowerKey>& power_keys() {
         {"heat-below", "CELSIUS", "Below this one it ends; 10 below heat-above when not said."},
         {"heat-weight", "WEIGHT",
          "The CPU weight that running guests get meanwhile; usual is 100."},
+        {"heat-profile", "PROFILE", "The profile that stands in meanwhile."},
+        {"idle-profile", "PROFILE", "The profile that stands in while no guest runs."},
     };
     return keys;
 }

@@ -15,6 +15,7 @@ struct HeatRule {
     double above = 0;     // °C: from here on
     double below = 0;     // and until it is colder than this again
     int64_t weight = 20;  // guests' CPU weight meanwhile, 1…10000; usual is 100
+    std::string profile;  // that stands in meanwhile, "" none
 };
 
 // PowerConfig is power.cfg in Lodge's folder of configuration: lines "key: value".
@@ -24,6 +25,7 @@ struct PowerConfig {
     std::optional<double> watts;  // typed in: what a meter at the wall said
     std::string watts_command;    // a line of shell that prints the watts
     std::optional<HeatRule> heat;
+    std::string idle_profile;           // that stands in while no guest runs, "" none
     std::vector<std::string> problems;  // lines that could not be taken, in words
 };
 

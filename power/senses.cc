@@ -4,6 +4,7 @@
 #include "engine/host.h"
 #include "power/conflicts.h"
 #include "power/keep.h"
+#include "power/profile_switch.h"
 
 namespace lodge {
 
@@ -72,6 +73,8 @@ void PowerSenses::look_at_tuning(Time now) {
             if (const auto kept = load_kept(host_))
                 profile_ = kept->description.empty() ? "settings of your own are kept"
                                                      : kept->description + ", kept over restarts";
+            if (const std::string standing = standing_profile(host_); !standing.empty())
+                profile_ = fmt::format("{} for now; {}", standing, profile_);
             for (const Conflict& other : find_conflicts(host_))
                 others_.push_back(fmt::format("{} ({}, {})", other.name, other.where, other.state));
         } catch (const Error& error) {

@@ -12,9 +12,9 @@
 namespace lodge::watch {
 
 // Adds checks of the devices that the knob touches: errors counted at both ends of their links
-// (AER), the links' speed and width, cards' carriers and errors, NVMe controllers' state, health and
-// error log, their drivers. Throws Error(Exit::refused) when the machine depends on one of them (its root file
-// system, its only network) and `consent` does not name it.
+// (AER), the links' speed and width, cards' carriers and errors, NVMe controllers' state, health
+// and error log, their drivers. Throws Error(Exit::refused) when the machine depends on one of them
+// (its root file system, its only network) and `consent` does not name it.
 void add_place(const Host& host, const Knob& knob, const std::string& consent, Trial& trial);
 // Adds the kernel's messages from now on: those that tell of trouble whatever they name, and those
 // that do so of the knobs' devices.

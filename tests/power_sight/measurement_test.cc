@@ -103,12 +103,12 @@ TEST_F(Measuring, a_figure_that_was_typed_in_measures_nothing) {
     EXPECT_EQ(meter.source, "");
 }
 
-TEST_F(Measuring, a_command_of_the_person_has_longer_blocks) {
+TEST_F(Measuring, each_answer_of_a_persons_command_is_a_block) {
     config.watts_command = "echo 17.5 W";
     const auto measured = measure();
     ASSERT_TRUE(measured);
     EXPECT_DOUBLE_EQ(measured->watts, 17.5);
-    EXPECT_EQ(measured->blocks, 3);
+    EXPECT_EQ(measured->blocks, 6);
     EXPECT_TRUE(meter.whole && meter.slow);
 }
 

@@ -81,7 +81,7 @@ class PowerScreen : public Screen {
         std::vector<HostPart> right = blocker_parts(view, roomy ? 8 : 2);
         append(right, share_parts(view, app_.glyphs()));
         if (beside) {
-            if (roomy) {
+            if (roomy && !seen.sensors.empty()) {
                 right.push_back(heading_part("SENSORS"));
                 right.push_back(sensors_part(seen.sensors, area.width() / 2));
             }

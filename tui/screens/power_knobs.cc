@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/text.h"
+#include "power/missing.h"
 #include "tui/app.h"
 #include "tui/wrap.h"
 
@@ -84,6 +85,7 @@ void KnobList::look() {
     const int64_t now = app_.engine().host.now_seconds();
     if (read_ != 0 && jobs == jobs_ && now < read_ + seconds) return;
     knobs_ = find_knobs(app_.engine().host);
+    missing_ = missing_words(app_.engine().host, knobs_);
     jobs_ = jobs;
     read_ = now;
     app_.redraw();
@@ -108,9 +110,23 @@ void KnobList::draw_about(const Area& area, const Knob& knob) const {
     }
 }
 
-void KnobList::draw(const Area& area) {
+int KnobList::draw_missing(const Area& area) const {
+    std::vector<std::string> lines;
+    for (const std::string& one : missing_)
+        for (std::string& line : wrapped(printable(one), area.width() - 2))
+            lines.push_back(std::move(line));
+    // On a small screen a list to choose from is worth more.
+    const int room = knobs_.empty() ? area.height() - 1 : std::max(0, area.height() / 2 - 6);
+    const int count = std::min(static_cast<int>(lines.size()), room);
+    for (int i = 0; i < count; ++i)
+        area.put(1, area.height() - count + i, lines[static_cast<size_t>(i)], Role::dim);
+    return count;
+}
+
+void KnobList::draw(const Area& whole) {
     const KnobRows rows(knobs_);
     table_.update(rows);
+    const Area area = whole.rows(0, whole.height() - draw_missing(whole));
     if (knobs_.empty()) {
         area.put(1, 0, "nothing can be tuned on this machine", Role::dim);
         return;

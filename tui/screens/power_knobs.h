@@ -27,13 +27,15 @@ class KnobList {
     const Knob* selected() const;
     void ask_value(const Knob& knob);
     void set(const std::string& knob, const std::string& value);
+    int draw_missing(const Area& area) const;  // rows it took, from the bottom
     void draw_about(const Area& area, const Knob& knob) const;
 
     App& app_;
     Table table_;
     std::vector<Knob> knobs_;
-    uint64_t jobs_ = 0;  // State's, when they were read
-    int64_t read_ = 0;   // Unix time
+    std::vector<std::string> missing_;  // what this machine lacks, and why
+    uint64_t jobs_ = 0;                 // State's, when they were read
+    int64_t read_ = 0;                  // Unix time
 };
 
 }  // namespace lodge
