@@ -9,7 +9,7 @@
 
 namespace lodge {
 
-class Engine;
+struct Engine;
 
 // ProfileSwitch lets a profile stand in for a while and puts back what was before. What is to be
 // put back is on disk first, below the run folder, for whoever comes after a crash.
