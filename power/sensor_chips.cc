@@ -297,11 +297,20 @@ class LibSensors : public SensorSource {
         const std::unique_ptr<char, Free> label(sensors_get_label(chip, feature));
         sensor.label = label ? label.get() : feature->name;
         sensor.value = *value;
-        sensor.low = limit_of(chip, feature, known.low);
-        sensor.high = limit_of(chip, feature, known.high);
-        sensor.critical = limit_of(chip, feature, known.critical);
+        // Where nobody set one it is 0: no limit of a voltage, a fan or a power, though the chip
+        // raises its alarm all the same.
+        bool is_unset = false;
+        const auto limit = [&](sensors_subfeature_type type) {
+            const auto told = limit_of(chip, feature, type);
+            const bool zero = told && *told == 0 && known.kind != Kind::temperature;
+            is_unset = is_unset || (zero && type != known.low && known.kind != Kind::fan);
+            return zero ? std::nullopt : told;
+        };
+        sensor.low = limit(known.low);
+        sensor.high = limit(known.high);
+        sensor.critical = limit(known.critical);
         for (const sensors_subfeature_type alarm : known.alarms)
-            if (value_of(chip, feature, alarm).value_or(0) > 0) sensor.alarm = true;
+            if (!is_unset && value_of(chip, feature, alarm).value_or(0) > 0) sensor.alarm = true;
         if (known.kind == Kind::temperature && sensor.critical && *value >= *sensor.critical)
             sensor.alarm = true;
         seen.push_back(std::move(sensor));

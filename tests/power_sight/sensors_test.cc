@@ -221,6 +221,26 @@ TEST_F(Chips, DISABLED_read_limits_alarms_and_hotplug) {
     EXPECT_FALSE(seen[0].alarm);
     value(0, "temp1_input", "101000");
     EXPECT_TRUE(source->read(true)[0].alarm);
+    // Limits of a voltage that nobody set: no limits, and the alarm that comes of them is none.
+    value(0, "in0_input", "3300");
+    value(0, "in0_min", "0");
+    value(0, "in0_max", "0");
+    value(0, "in0_alarm", "1");
+    std::filesystem::rename(top + "/sys/class/hwmon/hwmon0", top + "/sys/class/hwmon/hwmon1");
+    seen = source->read(true);
+    ASSERT_EQ(seen.size(), 2u);
+    const SensorView& voltage = seen[seen[0].kind == SensorView::Kind::voltage ? 0 : 1];
+    EXPECT_DOUBLE_EQ(voltage.value, 3.3);
+    EXPECT_FALSE(voltage.low || voltage.high || voltage.alarm);
+    value(1, "in0_max", "3000");
+    std::filesystem::rename(top + "/sys/class/hwmon/hwmon1", top + "/sys/class/hwmon/hwmon0");
+    for (const SensorView& one : source->read(true))
+        EXPECT_TRUE(one.alarm) << one.label;
+    for (const char* file : {"in0_input", "in0_min", "in0_max", "in0_alarm"})
+        std::filesystem::remove(top + "/sys/class/hwmon/hwmon0/" + file);
+    std::filesystem::rename(top + "/sys/class/hwmon/hwmon0", top + "/sys/class/hwmon/hwmon1");
+    EXPECT_EQ(source->read(true).size(), 1u);
+    std::filesystem::rename(top + "/sys/class/hwmon/hwmon1", top + "/sys/class/hwmon/hwmon0");
     value(0, "temp1_input", "-");  // what the driver says is no number
     EXPECT_TRUE(source->read(true).empty() || source->read(true)[0].value == 0);
     // A value vanishes while it is read, then the chip.
