@@ -45,6 +45,14 @@ Fd new_file(const std::string& path, const std::string& what) {
     return file;
 }
 
+// Nobody mounts it while its bytes are moved below the file system.
+void keep_others_out(const Fd& image, const std::string& path, const std::string& what) {
+    if (hold_image(image, path)) return;
+    if (errno != EBUSY) fail_errno(errno, "cannot " + what);
+    fail(Exit::busy, "cannot {}: {} is mounted, its container runs or somebody looks into it", what,
+         path);
+}
+
 // ---- ct-image-make
 
 std::vector<std::string> mkfs_words(const Values& on) {
@@ -194,6 +202,7 @@ void grow(Work& work, const Values& on) {
     const auto guest = static_cast<int>(on.integer("running", 0));
     if (guest > 0 && ct_process(host, guest))
         return grow_in_use(host, guest, path, file, found.st_size, bytes);
+    keep_others_out(file, path, what);
     if (image_file_system(file.get()) != "ext4")
         fail(Exit::refused, "cannot {}: it holds no ext4", what);
     if (found.st_size < bytes && ::ftruncate(file.get(), bytes) != 0) fail_write(errno, what, path);
@@ -215,12 +224,14 @@ void shrink(Work& work, const Values& on) {
     const std::string& path = on.text("path");
     const int64_t bytes = on.integer("bytes");
     const auto guest = static_cast<int>(on.integer("running", 0));
+    const Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     struct stat found {};
-    if (::stat(path.c_str(), &found) != 0 || found.st_size <= bytes) return;
+    if (!file || ::fstat(file.get(), &found) != 0 || found.st_size <= bytes) return;
     if (guest > 0 && ct_process(host, guest)) {
         work.say(path + " stays larger: it is in use, and only grows meanwhile");
         return;
     }
+    keep_others_out(file, path, fmt::format("make {} smaller again", path));
     run_checked(host, {"e2fsck", "-f", "-p", path}, 1);
     run_checked(host, {"resize2fs", path, fmt::format("{}K", bytes / 1024)}, 0);
     if (::truncate(path.c_str(), bytes) != 0) fail_errno(errno, "cannot make " + path + " smaller");

@@ -85,23 +85,6 @@ bool has_loop(const std::string& path, int& number) {
     return false;
 }
 
-// Whoever lets go of an image does so a moment before its loop device is gone.
-bool lock_image(const Fd& image, const std::string& path, int patience_ms) {
-    for (int waited = 0;; waited += pause_us / 1000) {
-        int number = 0;
-        if (::flock(image.get(), LOCK_EX | LOCK_NB) == 0) {
-            if (!has_loop(path, number)) return true;
-            ::flock(image.get(), LOCK_UN);
-        } else if (errno != EWOULDBLOCK) {
-            return false;
-        }
-        if (waited >= patience_ms) break;
-        ::usleep(pause_us);
-    }
-    errno = EBUSY;
-    return false;
-}
-
 struct Attribute {
     std::string_view name;
     unsigned flag;
@@ -153,6 +136,23 @@ std::string words_of(int context) {
 
 }  // namespace
 
+// Whoever lets go of an image does so a moment before its loop device is gone.
+bool hold_image(const Fd& image, const std::string& path, int patience_ms) {
+    for (int waited = 0;; waited += pause_us / 1000) {
+        int number = 0;
+        if (::flock(image.get(), LOCK_EX | LOCK_NB) == 0) {
+            if (!has_loop(path, number)) return true;
+            ::flock(image.get(), LOCK_UN);
+        } else if (errno != EWOULDBLOCK) {
+            return false;
+        }
+        if (waited >= patience_ms) break;
+        ::usleep(pause_us);
+    }
+    errno = EBUSY;
+    return false;
+}
+
 std::string image_file_system(int image) {
     struct Mark {
         off_t at;
@@ -182,7 +182,7 @@ ImageMount::ImageMount(const std::string& path, const std::string& options, int 
         errno = EMEDIUMTYPE;
         return;
     }
-    if (!lock_image(image, path, patience_ms)) return;
+    if (!hold_image(image, path, patience_ms)) return;
     int number = 0;
     const Fd loop = attach_loop(image, path, read_only, number);
     if (!loop) return;

@@ -40,6 +40,9 @@ class ImageMount {
     std::string words_;
 };
 
+// Locks an image whose bytes are about to be read or changed by hand, as ImageMount does, until the
+// descriptor is closed. False with errno: EBUSY when it is mounted, or held, for `patience_ms`.
+bool hold_image(const Fd& image, const std::string& path, int patience_ms = 2000);
 // The file systems that ImageMount takes: "ext4", "xfs", "btrfs"; "" for others.
 std::string image_file_system(int image);
 // Makes the mounted ext4 file system that has the descriptor `bytes` large, rounded down to its

@@ -141,6 +141,16 @@ TEST_F(RealVolumes, ImagesGrow) {
             (void)ct_resize_plan(scratch_.engine, again(), {{"key", "rootfs"}, {"size", "0.0625"}});
         }).find("only grows"),
         std::string::npos);
+    {
+        // Somebody looks into it: what is below must not be moved meanwhile.
+        const Fd looks = open_volume_root(image());
+        const std::string why = why_not([&] {
+            carry(
+                ct_resize_plan(scratch_.engine, again(), {{"key", "rootfs"}, {"size", "+0.0625"}}));
+        });
+        EXPECT_NE(why.find("is mounted"), std::string::npos) << why;
+        EXPECT_EQ(fs::file_size(image()), 128U << 20);
+    }
     start(again());
     EXPECT_EQ(state(), GuestState::running);
     // A kernel lets it grow in use only where we may raise limits (CAP_SYS_RESOURCE).
