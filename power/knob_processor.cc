@@ -8,7 +8,8 @@
 //
 // Read and written here and not by libcpupower: of a refusal it says only that there was one, where
 // a person has to be told whether firmware holds it (EPERM), the governor does (EBUSY) or the value
-// is none (EINVAL); it knows neither EPP nor boost; and it reads no other machine than the real one.
+// is none (EINVAL); it knows neither EPP nor boost; and it reads no other machine than the real
+// one.
 
 namespace lodge::find {
 namespace {

@@ -259,12 +259,12 @@ std::span<const Command> power_sight_commands() {
          .show = power_cost},
         {.subject = "power",
          .verb = "config",
-         .label = "Tariff and heat rule",
+         .label = "Tariff and rules",
          .help = "Sets a key of power.cfg: tariff, currency, watts, watts-command, heat-above, ...",
          .risk = Risk::undoable,
          .operands = {{"key", WordKind::text,
-                       "tariff, currency, watts, watts-command, heat-above, heat-below or "
-                       "heat-weight."},
+                       "tariff, currency, watts, watts-command, heat-above, heat-below, "
+                       "heat-weight, heat-profile or idle-profile."},
                       {"value", WordKind::text, "Nothing forgets the key.", true}},
          .why_not = why_not_config,
          .plan = plan_config,
@@ -272,7 +272,8 @@ std::span<const Command> power_sight_commands() {
              "tariff is the money a kWh costs, currency its name. watts is what a meter at the "
              "wall said, watts-command a line of shell that prints it. From heat-above on, in "
              "degrees Celsius, running guests get the CPU weight heat-weight (20 when not said; "
-             "usual is 100), until it is colder than heat-below; lodge keeper run does that."},
+             "usual is 100) and the profile heat-profile stands in, until it is colder than "
+             "heat-below. idle-profile stands in while no guest runs. lodge keeper run does that."},
     };
     return table;
 }
