@@ -152,6 +152,27 @@ void remove_ct_groups(const Host& host, int id) {
     }
 }
 
+namespace {
+
+// Where version 1 refuses a limit below what is used, version 2 kills (cgroup-v2.rst, memory.max):
+// the kernel is asked to take back what it can (memory.reclaim, since Linux 5.19), and what then
+// still does not fit is refused here.
+bool leaves_room(const Host& host, const std::string& folder, const std::string& file,
+                 const std::string& value) {
+    const auto wanted = parse_integer(value);
+    if (file != "memory.max" || !wanted) return true;
+    const auto used = [&] {
+        return parse_integer(host.read_line(folder + "/memory.current")).value_or(0);
+    };
+    if (const int64_t now = used(); now > *wanted)
+        put(folder + "/memory.reclaim", std::to_string(now - *wanted));
+    const bool fits = used() <= *wanted;
+    errno = EBUSY;
+    return fits;
+}
+
+}  // namespace
+
 Action ct_limits_action(int id, const std::vector<GroupLimit>& limits) {
     Values on{{"guest", id}};
     for (const GroupLimit& limit : limits)
@@ -173,9 +194,11 @@ void run_ct_limits(Work& work, const Values& on) {
             const std::string folder = ct_group(host, id, line.substr(0, first));
             const std::string file = folder + "/" + line.substr(first + 1, second - first - 1);
             if (folder.empty()) continue;
-            if (put(file, line.substr(second + 1))) continue;
-            trouble = fmt::format("cannot write {} to {}: {}", line.substr(second + 1), file,
-                                  errno_words(errno));
+            const std::string value = line.substr(second + 1);
+            if (leaves_room(host, folder, line.substr(first + 1, second - first - 1), value) &&
+                put(file, value))
+                continue;
+            trouble = fmt::format("cannot write {} to {}: {}", value, file, errno_words(errno));
             refused.push_back(line);
         }
         left = std::move(refused);

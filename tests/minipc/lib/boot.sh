@@ -9,7 +9,7 @@ cold=${LODGE_MINIPC_COLD:-} image=''
 # missing: what this host lacks to run the machine that was read, in words; nothing when it can.
 missing() {
     local tool words=() free
-    for tool in qemu-system-x86_64 iasl socat jq; do
+    for tool in qemu-system-x86_64 qemu-img iasl socat jq flock; do
         command -v $tool >/dev/null || words+=("the program $tool")
     done
     free=$(awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)

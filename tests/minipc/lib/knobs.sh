@@ -101,12 +101,20 @@ turn_plug() {
 
 turn_slow() {
     local rate=$2
-    [[ $rate != never ]] || rate=1
+    if [[ $rate == never ]]; then
+        # A SATA or NVMe driver gives a command up after 30 s, and QEMU then stands still with it.
+        grep -qF "virtio-blk-pci,id=$1," "$folder/command" ||
+            die "only the writes of a virtio disk (disk NAME in the machine's text) can take for ever"
+        rate=1
+    fi
     hmp block_set_io_throttle "drive-$1" 0 0 "$rate" 0 0 0
 }
 turn_fill() {
-    run_inside 300 "avail=\$(df --output=avail -B 1 '$1' | tail -n 1)
-fallocate -l \$((avail - ${2:-0})) '$1/filled' || dd if=/dev/zero of='$1/filled' bs=1M status=none || true
+    # Root's reserve too: most of it at once, the rest until nothing goes in any more.
+    run_inside 300 "file='$1/filled'
+fallocate -l \$((\$(stat -f -c '%f * %S' '$1') - (4 << 20))) \"\$file\"
+cat /dev/zero >>\"\$file\" 2>/dev/null
+truncate -s -${2:-0} \"\$file\"
 df -h '$1' | tail -n 1"
 }
 

@@ -10,14 +10,19 @@ alive() {
 # answer NAME WANTED LINE: sends a line down one of QEMU's pipes; prints the line of the answer that
 # matches WANTED. One caller at a time; what an earlier one did not wait for is not taken for it.
 answer() {
-    local line
+    local line part end=$((SECONDS + 120))
     (
         flock 8
         exec 6<>"$folder/$1.in" 7<>"$folder/$1.out"
         while IFS= read -r -t 0.01 line <&7; do :; done
         printf '%s\n' "$3" >&6
         until [[ $line =~ $2 ]]; do
-            IFS= read -r -t 120 line <&7 || exit 1
+            line=
+            until IFS= read -r -t 1 part <&7; do
+                line+=$part
+                alive && ((SECONDS < end)) || exit 1
+            done
+            line+=$part
         done
         printf '%s\n' "$line"
     ) 8>"$folder/$1.lock"
