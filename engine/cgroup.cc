@@ -1,6 +1,7 @@
 #include "engine/cgroup.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,18 @@ struct Cgroup::Request {
 std::string guests_group(const Host& host) {
     const bool usual = host.is_root() && host.run_folder() == "/run/lodge";
     return usual ? "lodge" : "lodge-" + short_hash(host.run_folder());
+}
+
+std::string ends_at_logout(const Host& host) {
+    if (host.is_root() ||
+        !host.exists(host.system(fmt::format("/run/user/{}/systemd/private", host.uid()))))
+        return "";
+    const passwd* user = ::getpwuid(host.uid());
+    const std::string name = user && user->pw_name ? user->pw_name : std::to_string(host.uid());
+    if (host.exists(host.system("/var/lib/systemd/linger/" + name))) return "";
+    return fmt::format(
+        "it ends when {} logs out everywhere; loginctl enable-linger {} lets guests stay", name,
+        name);
 }
 
 Cgroup::Cgroup(const Host& host, int id) : host_(host) {

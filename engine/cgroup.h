@@ -25,6 +25,10 @@ struct CpuShare {
 // than the system's one of its own.
 std::string guests_group(const Host& host);
 
+// That what a user starts ends with their last session, because it is in a scope of their systemd,
+// which nothing keeps (loginctl(1), enable-linger); "" where that is not so.
+std::string ends_at_logout(const Host& host);
+
 // Cgroup is a guest's place in the kernel's accounting: a systemd scope where systemd is process 1,
 // else a control group of version 1 or 2 where one can be made, else none. All Cgroup objects of
 // one guest mean the same place; nothing is made before prepare() or enter().

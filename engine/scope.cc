@@ -1,7 +1,10 @@
 #include "engine/scope.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "engine/error.h"
 #include "engine/units.h"
@@ -39,11 +42,32 @@ void add_share(sd_bus_message* message, const CpuShare& share) {
           "cannot ask systemd");
 }
 
+// A user's systemd answers at a socket of its own too, as systemctl asks it: without
+// dbus-user-session there is no other, and whoever came by su or sudo has no XDG_RUNTIME_DIR.
+int open_own_systemd(sd_bus** bus) {
+    const char* runtime = ::getenv("XDG_RUNTIME_DIR");
+    const std::string address =
+        "unix:path=" +
+        (runtime && *runtime == '/' ? std::string(runtime)
+                                    : fmt::format("/run/user/{}", ::geteuid())) +
+        "/systemd/private";
+    sd_bus* made = nullptr;
+    int result = sd_bus_new(&made);
+    if (result >= 0) result = sd_bus_set_address(made, address.c_str());
+    if (result >= 0) result = sd_bus_start(made);
+    if (result >= 0)
+        *bus = made;
+    else
+        sd_bus_unref(made);
+    return result;
+}
+
 }  // namespace
 
 Bus open_bus(bool system) {
     sd_bus* bus = nullptr;
-    const int result = system ? sd_bus_open_system(&bus) : sd_bus_open_user(&bus);
+    int result = system ? sd_bus_open_system(&bus) : sd_bus_open_user(&bus);
+    if (!system && result < 0 && open_own_systemd(&bus) >= 0) result = 0;
     if (result < 0)
         fail_errno(-result, system ? "cannot reach systemd over D-Bus"
                                    : "cannot reach your user's systemd over D-Bus");
@@ -51,8 +75,8 @@ Bus open_bus(bool system) {
 }
 
 ScopeRequest::ScopeRequest(sd_bus* bus, std::string unit, const std::vector<pid_t>& pids,
-                           const CpuShare& share)
-    : bus_(bus), unit_(std::move(unit)), pids_(pids), share_(share) {
+                           const CpuShare& share, bool delegated)
+    : bus_(bus), unit_(std::move(unit)), pids_(pids), share_(share), delegated_(delegated) {
     sd_bus_slot* slot = nullptr;
     // Without waiting: the bus handles the match before the call that is sent after it.
     check(sd_bus_match_signal_async(bus_, &slot, service, object, manager, "JobRemoved",
@@ -75,6 +99,8 @@ void ScopeRequest::send() {
                                 "CollectMode", "s", "inactive-or-failed"),
           "cannot ask systemd");
     add_share(m, share_);
+    if (delegated_)
+        check(sd_bus_message_append(m, "(sv)", "Delegate", "b", 1), "cannot ask systemd");
     std::vector<uint32_t> pids(pids_.begin(), pids_.end());
     check(sd_bus_message_open_container(m, 'r', "sv"), "cannot ask systemd");
     check(sd_bus_message_append(m, "s", "PIDs"), "cannot ask systemd");

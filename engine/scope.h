@@ -15,16 +15,18 @@ namespace lodge {
 
 using Bus = std::unique_ptr<sd_bus, Owned<sd_bus_flush_close_unref>>;
 
-// The system's bus for root, else the user's. Throws Error.
+// The system's bus for root, else the user's, or their systemd's own socket where they have no bus.
+// Throws Error.
 Bus open_bus(bool system);
 
 // ScopeRequest asks systemd for a scope unit around processes: sent when it is made, so that the
 // processes can go on meanwhile, and waited for in finish().
 class ScopeRequest {
   public:
-    // Sends StartTransientUnit (org.freedesktop.systemd1(5)). Throws Error.
+    // Sends StartTransientUnit (org.freedesktop.systemd1(5)). A delegated scope is the processes'
+    // own to divide, with every controller that there is. Throws Error.
     ScopeRequest(sd_bus* bus, std::string unit, const std::vector<pid_t>& pids,
-                 const CpuShare& share);
+                 const CpuShare& share, bool delegated = false);
     ScopeRequest(const ScopeRequest&) = delete;
     ScopeRequest& operator=(const ScopeRequest&) = delete;
     // Waits for systemd's answer and for its job to end. Throws Error in words.
@@ -41,6 +43,7 @@ class ScopeRequest {
     std::string unit_;
     std::vector<pid_t> pids_;
     CpuShare share_;
+    bool delegated_;
     std::string job_, trouble_, trouble_name_;
     std::vector<std::pair<std::string, std::string>> ended_;  // systemd's jobs and their results
     Slot reply_slot_, signal_slot_;

@@ -5,6 +5,7 @@
 
 #include "engine/container/container.h"
 #include "engine/container/life.h"
+#include "engine/container/use.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/vm/console.h"
@@ -50,8 +51,22 @@ Program ct_attach_program(Engine& engine, const Guest& guest,
     return program;
 }
 
+namespace {
+
+// The kernel lets a user move a process only between groups below one that is theirs: from a
+// session into the container's is none, from a scope of their systemd's is (cgroup-v2.rst,
+// delegation).
+void join_user_systemd(const Host& host) {
+    const std::string manager = user_systemd_group(host);
+    if (manager.empty() || delegated_group(host).starts_with(manager + "/")) return;
+    make_own_scope(host, fmt::format("lodge-enter-{}.scope", ::getpid()), ::getpid());
+}
+
+}  // namespace
+
 int ct_attach(Engine& engine, const Guest& guest, const std::vector<std::string>& words) {
     Program program = ct_attach_program(engine, guest, words);
+    join_user_systemd(engine.host);
     // It takes our place, so that the terminal and its signals are the program's.
     for (const auto& [name, value] : program.environment)
         ::setenv(name.c_str(), value.c_str(), 1);

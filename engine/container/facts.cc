@@ -65,9 +65,11 @@ void note_devices(const Host& host, const Config& config, LxcFacts& facts) {
     }
 }
 
-// A user's groups are those of the one they are in, when it was given over to them.
+// A user's groups are in what their systemd gives over, else in the one that they are in, when that
+// was given over to them.
 void note_own_groups(const Host& host, const GroupRoots& roots, LxcFacts& facts) {
-    const std::string own = delegated_group(host);
+    std::string own = user_systemd_group(host);
+    if (own.empty()) own = delegated_group(host);
     if (!own.empty())
         facts.groups2 = words_of(host.read_line(roots.version2 + own + "/cgroup.controllers"), ' ');
 }
@@ -87,13 +89,22 @@ void note_io_weight(const Host& host, const GroupRoots& roots, LxcFacts& facts) 
         if (!host.exists(old->second + "/blkio.bfq.io_service_bytes")) return;
         facts.io_weight = "blkio.bfq.weight";
         if (!bfq) facts.io_weight_problem = no_bfq;
-    } else if (const auto cost = host.read(roots.version2 + "/io.cost.qos"); cost) {
+        return;
+    }
+    // Debian's kernel has both, and the one that serves a disk is the one that counts.
+    const auto cost = host.read(roots.version2 + "/io.cost.qos");
+    const bool costs = cost && cost->find("enable=1") != std::string::npos;
+    if (bfq && !costs) {
+        facts.io_weight = "io.bfq.weight";
+    } else if (cost) {
         facts.io_weight = "io.weight";
-        if (cost->find("enable=1") == std::string::npos)
-            facts.io_weight_problem = "io.cost.qos is on for no disk of this machine";
+        if (!costs)
+            facts.io_weight_problem =
+                "no disk of this machine is served by bfq (/sys/block/…/scheduler), and "
+                "io.cost.qos is on for none";
     } else if (host.exists(host.system("/sys/module/bfq"))) {
         facts.io_weight = "io.bfq.weight";
-        if (!bfq) facts.io_weight_problem = no_bfq;
+        facts.io_weight_problem = no_bfq;
     }
 }
 

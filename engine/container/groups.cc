@@ -14,6 +14,7 @@
 #include "engine/container/use.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/scope.h"
 #include "engine/units.h"
 
 // A container's control groups: liblxc makes them, with limits; Lodge reads them, and takes away
@@ -29,6 +30,14 @@ std::string below(const Host& host, int id) {
     if (host.is_root()) return fmt::format("/{}/{}", guests_group(host), id);
     const std::string own = host.read_line(guest_run_folder(host, id) + "/group");
     return own.empty() ? "" : fmt::format("{}/{}/{}", own, guests_group(host), id);
+}
+
+// The group of version 2 that a process is in.
+std::string group_of(const Host& host, const std::string& pid) {
+    for (const std::string& line :
+         split(host.read(host.system("/proc/" + pid + "/cgroup")).value_or(""), '\n'))
+        if (line.starts_with("0::")) return line.substr(3);
+    return "";
 }
 
 bool put(const std::string& file, std::string_view value) {
@@ -77,13 +86,27 @@ std::string ct_group2(const Host& host, int id) {
 }
 
 std::string delegated_group(const Host& host) {
+    const std::string root = group_roots(host).version2, own = group_of(host, "self");
+    const bool given = !root.empty() && !own.empty() &&
+                       ::access((root + own + "/cgroup.procs").c_str(), W_OK) == 0;
+    return given ? own : "";
+}
+
+std::string user_systemd_group(const Host& host) {
+    if (host.is_root()) return "";
+    // user@.service and the slices that it is in have these names everywhere (user@.service(5)).
+    const auto user = host.uid();
+    const std::string group = fmt::format("/user.slice/user-{0}.slice/user@{0}.service", user);
     const std::string root = group_roots(host).version2;
-    for (const std::string& line :
-         split(host.read(host.system("/proc/self/cgroup")).value_or(""), '\n'))
-        if (line.starts_with("0::") && !root.empty() &&
-            ::access((root + line.substr(3) + "/cgroup.procs").c_str(), W_OK) == 0)
-            return line.substr(3);
-    return "";
+    const bool runs = host.exists(host.system(fmt::format("/run/user/{}/systemd/private", user)));
+    return runs && !root.empty() && host.exists(root + group) ? group : "";
+}
+
+std::string make_own_scope(const Host& host, const std::string& unit, pid_t pid) {
+    const Bus bus = open_bus(false);
+    ScopeRequest request(bus.get(), unit, {pid}, {}, true);
+    request.finish(std::chrono::seconds(30));
+    return group_of(host, std::to_string(pid));
 }
 
 CtGroups ct_groups(const Host& host, int id) {

@@ -74,7 +74,7 @@ void run_ct_prepare(Work& work, const Values& on) {
         if (const auto text = on.get(file))
             host.write_volatile(fmt::format("{}/{}", run, file), *text, 0600);
     // Where its groups will be is not known of a process that is gone.
-    if (!host.is_root())
+    if (!host.is_root() && user_systemd_group(host).empty())
         if (const std::string own = delegated_group(host); !own.empty())
             host.write_volatile(run + "/group", own + "\n");
     const std::string console = fmt::format("{}/serial0.log", on.text("log"));
@@ -108,6 +108,10 @@ void run_ct_start(Work& work, const Values& on) {
         if (monitor) pidfd = open_process(host, *monitor);
         if (!pidfd) fail(Exit::failed, "cannot start {}: it vanished", name);
         host.write_volatile(fmt::format("{}/pid", guest_run_folder(host, id)), monitor->print());
+        if (user_systemd_group(host).empty()) return;
+        const std::string own =
+            make_own_scope(host, fmt::format("{}-{}.scope", guests_group(host), id), pid);
+        host.write_volatile(guest_run_folder(host, id) + "/group", own + "\n");
     };
     start_detached(program, log.get());
     await_begin(work, *monitor, pidfd, name, id, end);

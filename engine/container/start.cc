@@ -1,3 +1,4 @@
+#include "engine/cgroup.h"
 #include "engine/container/container.h"
 #include "engine/container/life.h"
 #include "engine/container/net.h"
@@ -38,6 +39,7 @@ Plan ct_start_steps(Engine& engine, const Guest& guest) {
     const LxcConfig lxc = lxc_config(next.config, guest.id, ct_facts(engine, next));
     for (const std::string& words : lxc.warnings)
         plan.warn(words);
+    if (const std::string words = ends_at_logout(engine.host); !words.empty()) plan.warn(words);
     plan.step("write what liblxc is told", prepare_action(engine.host, guest.id, lxc),
               Action{"ct-clean", {{"guest", guest.id}}});
     plan_ct_net_start(engine, next, plan);

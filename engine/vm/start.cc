@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "engine/cgroup.h"
 #include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/error.h"
@@ -187,6 +188,7 @@ Plan vm_start_steps(Engine& engine, const Guest& guest) {
     }
     for (const std::string& words : command.warnings)
         plan.warn(words);
+    if (const std::string words = ends_at_logout(engine.host); !words.empty()) plan.warn(words);
     check_reachable(engine.host, guest, command);
     plan_guest_user(engine.host, plan);
     plan.step("make the folders for sockets and logs",

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "engine/container/use.h"
 #include "engine/guest_user.h"
 #include "engine/process.h"
 #include "engine/units.h"
@@ -60,6 +61,34 @@ TEST(Cgroup, version_2) {
     cgroup.change({});
     EXPECT_EQ(machine.read(below + "/cpu.max"), "max 100000");
     EXPECT_EQ(machine.read(below + "/cpu.weight"), "100");
+}
+
+TEST(Cgroup, of_a_user_ends_at_logout_but_for_lingering) {
+    FakeMachine machine;
+    auto places = machine.places();
+    EXPECT_EQ(ends_at_logout(Host(places)), "");
+    places.uid = 4'000'000'000;  // nobody has it
+    const Host host(places);
+    EXPECT_EQ(ends_at_logout(host), "") << "no systemd of theirs runs";
+    machine.file("/run/user/4000000000/systemd/private", "");
+    expect_has(ends_at_logout(host), "loginctl enable-linger 4000000000");
+    machine.file("/var/lib/systemd/linger/4000000000", "");
+    EXPECT_EQ(ends_at_logout(host), "");
+}
+
+TEST(Cgroup, a_user_has_what_their_systemd_gives_over) {
+    FakeMachine machine;
+    auto places = machine.places();
+    places.uid = 1000;
+    const Host host(places);
+    const std::string own = "/user.slice/user-1000.slice/user@1000.service";
+    machine.file("/proc/self/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n");
+    machine.file("/sys/fs/cgroup" + own + "/cgroup.controllers", "cpu memory pids\n");
+    EXPECT_EQ(user_systemd_group(host), "") << "it does not run";
+    machine.file("/run/user/1000/systemd/private", "");
+    EXPECT_EQ(user_systemd_group(host), own);
+    places.uid = 0;
+    EXPECT_EQ(user_systemd_group(Host(places)), "");
 }
 
 TEST(Cgroup, version_1_moves_who_has_not_entered) {

@@ -42,6 +42,7 @@ start_machine() {
     [[ -z $lacks ]] || { say "$machine cannot run here, it lacks: $lacks"; return 77; }
     image=$("$minipc/build" ${kernel:+--kernel "$kernel"}) || return 125
     make_folder
+    make_ssdt "$folder"
     if [[ -n $program ]]; then
         cp "$program" "$folder/host/bin/lodge"
         cp "$(dirname "$program")/lodge-lxc" "$folder/host/bin/"
@@ -61,7 +62,7 @@ start_machine() {
     boot_ms=$((($(date +%s%N) - began) / 1000000))
 }
 
-# make_folder: $folder, with all that the machine that was read wants in it.
+# make_folder: $folder, with all that the machine that was read wants in it but the firmware's tables.
 make_folder() {
     local disk
     mkdir -p "$folder"/host/{bin,job}
@@ -69,7 +70,6 @@ make_folder() {
     # QEMU's user inside looks at it too.
     chmod 755 "$folder" "$folder"/host "$folder"/host/*
     for disk in "${blank_disks[@]}"; do truncate -s "${disk#* }" "$folder/${disk%% *}.img"; done
-    make_ssdt "$folder"
     [[ ${#chips[@]} == 0 ]] || printf '%s\n' "${chips[@]}" >"$folder/host/chips"
     cp "$image/vmlinuz" "$image/nested-initrd" "$folder/host/"
 }

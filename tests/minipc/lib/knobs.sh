@@ -103,7 +103,7 @@ turn_slow() {
     local rate=$2
     if [[ $rate == never ]]; then
         # A SATA or NVMe driver gives a command up after 30 s, and QEMU then stands still with it.
-        grep -qF "virtio-blk-pci,id=$1," "$folder/command" ||
+        [[ $(qmp qom-get "{\"path\":\"/machine/peripheral/$1\",\"property\":\"type\"}") == *virtio-blk-pci* ]] ||
             die "only the writes of a virtio disk (disk NAME in the machine's text) can take for ever"
         rate=1
     fi
@@ -112,7 +112,7 @@ turn_slow() {
 turn_fill() {
     # Root's reserve too: most of it at once, the rest until nothing goes in any more.
     run_inside 300 "file='$1/filled'
-fallocate -l \$((\$(stat -f -c '%f * %S' '$1') - (4 << 20))) \"\$file\"
+fallocate -l \$((\$(stat -f -c '%f * %S' '$1') * 31 / 32)) \"\$file\"
 cat /dev/zero >>\"\$file\" 2>/dev/null
 truncate -s -${2:-0} \"\$file\"
 df -h '$1' | tail -n 1"
@@ -167,7 +167,7 @@ turn_tty() {
 LC_ALL=C.UTF-8 sed -E \"s/.{\${size[1]}}/&\\n/g\" | sed 's/ *\$//'"
 }
 turn_screen() {
-    local file=$folder/screen.png
+    local file=$folder/seen.png
     rm -f "$file"
     qmp screendump "{\"filename\":\"$file\",\"format\":\"png\"}" >/dev/null
     cp "$file" "$1"

@@ -139,7 +139,7 @@ power_meter() {
 Device (PMTR) {
   Name (_HID, "ACPI000D")
   Name (_UID, 0)
-  Name (_PMC, Package (14) {1, 0, 0, 1000, 95000, 1000, 1000, 0xFFFFFFFF, 0, 0, 0, "MINI", "1", "psu"})
+  Name (_PMC, Package (14) {1, 0, 0, 95000, 1000, 1000, 1000, 0xFFFFFFFF, 0, 0, 0, "MINI", "1", "psu"})
   Method (_PMM) {If (POWR == 0) {Return ($milliwatts)} Return (POWR)}
   Method (_GAI) {Return (1000)}
   Method (_PAI, 1) {Return (0)}
