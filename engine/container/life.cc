@@ -1,6 +1,7 @@
 #include "engine/container/life.h"
 
 #include "engine/container/container.h"
+#include "engine/container/passage.h"
 #include "engine/error.h"
 #include "engine/units.h"
 
@@ -11,6 +12,7 @@
 //   ct-shutdown  guest, name, timeout, [signal] [force] [program]: no init
 //   ct-stop      guest, name, timeout
 //   ct-freeze    guest, frozen, [lenient]: content when it does not run
+//   ct-passage   folder, user
 //   ct-limits    guest, limits…: "controller file value"
 
 namespace lodge {
@@ -70,14 +72,15 @@ std::string limits_shell(const Values& on) {
     return text;
 }
 
+std::string passage_shell(const Values& on) {
+    return shell_line({"setfacl", "-m", "u:" + on.text("user") + ":x", on.text("folder")});
+}
+
 constexpr ActionKind kinds[] = {
-    {"ct-prepare", run_ct_prepare, prepare_shell},
-    {"ct-start", run_ct_start, start_shell},
-    {"ct-kill", run_ct_kill, kill_shell},
-    {"ct-clean", run_ct_clean, clean_shell},
-    {"ct-shutdown", run_ct_shutdown, shutdown_shell},
-    {"ct-stop", run_ct_stop, stop_shell},
-    {"ct-freeze", run_ct_freeze, freeze_shell},
+    {"ct-passage", run_ct_passage, passage_shell}, {"ct-prepare", run_ct_prepare, prepare_shell},
+    {"ct-start", run_ct_start, start_shell},       {"ct-kill", run_ct_kill, kill_shell},
+    {"ct-clean", run_ct_clean, clean_shell},       {"ct-shutdown", run_ct_shutdown, shutdown_shell},
+    {"ct-stop", run_ct_stop, stop_shell},          {"ct-freeze", run_ct_freeze, freeze_shell},
     {"ct-limits", run_ct_limits, limits_shell},
 };
 

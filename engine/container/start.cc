@@ -2,6 +2,7 @@
 #include "engine/container/container.h"
 #include "engine/container/life.h"
 #include "engine/container/net.h"
+#include "engine/container/passage.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -36,10 +37,12 @@ Plan ct_start_steps(Engine& engine, const Guest& guest) {
         plan.step("take over the changes that waited for this start",
                   apply_pending_action(guest.id, guest.kind->folder()));
     }
-    const LxcConfig lxc = lxc_config(next.config, guest.id, ct_facts(engine, next));
+    const LxcFacts facts = ct_facts(engine, next);
+    const LxcConfig lxc = lxc_config(next.config, guest.id, facts);
     for (const std::string& words : lxc.warnings)
         plan.warn(words);
     if (const std::string words = ends_at_logout(engine.host); !words.empty()) plan.warn(words);
+    plan_passage(engine.host, facts, plan);
     plan.step("write what liblxc is told", prepare_action(engine.host, guest.id, lxc),
               Action{"ct-clean", {{"guest", guest.id}}});
     plan_ct_net_start(engine, next, plan);
