@@ -53,7 +53,7 @@ std::string ids_of(const Host& host, const std::string& folder) {
 // One after the other, whichever guest they are for.
 FileLock lock_devices(const Host& host) {
     host.make_folder(handed_folder(host));
-    return FileLock(handed_folder(host) + "/lock", "the handing over of devices",
+    return FileLock(handed_folder(host) + "/lock", "another Lodge is handing devices over",
                     std::chrono::seconds(60));
 }
 

@@ -34,6 +34,10 @@ pid_t start_writer(const std::string& path, std::string_view text, Fd& answer) {
     const pid_t pid = ::fork();
     if (pid < 0) fail_errno(errno, "cannot start a process to write " + path);
     if (pid != 0) return pid;
+    // It may never come back: then it keeps no lock of ours, and nobody waits for its output.
+    const auto end = static_cast<unsigned>(tell.get());
+    if (end > 0) ::close_range(0, end - 1, 0);
+    ::close_range(end + 1, ~0U, 0);
     const int trouble = kernel(path, text);
     const ssize_t told = ::write(tell.get(), &trouble, sizeof trouble);
     ::_exit(told == sizeof trouble ? 0 : 1);
