@@ -98,7 +98,9 @@ std::string short_duration(int64_t seconds) {
 }
 
 std::string counted_words(int64_t count, std::string_view one) {
-    return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
+    // "process" -> "processes"
+    const std::string_view end = one.ends_with('s') || one.ends_with('x') ? "es" : "s";
+    return fmt::format("{} {}{}", count, one, count == 1 ? "" : end);
 }
 
 std::optional<bool> parse_boolean(std::string_view text) {

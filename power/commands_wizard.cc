@@ -10,6 +10,7 @@
 #include "engine/error.h"
 #include "engine/trial.h"
 #include "engine/units.h"
+#include "engine/wrap.h"
 #include "power/command_tables.h"
 #include "power/power_config.h"
 #include "power/profile.h"
@@ -21,11 +22,23 @@ using nlohmann::json;
 
 namespace {
 
+// No word is cut at a terminal's edge.
+void say_words(const std::string& words) {
+    const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+    fmt::print("{}", terminal ? wrap_text(words, terminal_columns() - 1, 0) : words + "\n");
+    std::fflush(stdout);
+}
+
 std::optional<Measurement> measure(const Host& host, int seconds, MeterName& meter, bool tell) {
     using Clock = std::chrono::steady_clock;
     MeasurePace pace;
     pace.now = [] { return Clock::now(); };
     pace.wait = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); };
+    if (tell)
+        pace.begun = [seconds](const MeterName& one) {
+            say_words(fmt::format("measuring how it is, for {} s, by {}; leave the machine alone",
+                                  seconds, one.source));
+        };
     tell = tell && ::isatty(STDERR_FILENO) != 0;
     if (tell)
         pace.tell = [seconds](int second, double watts) {
@@ -40,8 +53,12 @@ char ask(const std::string& question, std::string_view letters) {
     for (;;) {
         std::string choices;
         for (const char letter : letters)
-            choices += (choices.empty() ? "" : "/") + std::string(1, letter);
-        fmt::print("{} [{}] ", question, choices);
+            choices += fmt::format("{}{}", choices.empty() ? "" : ", ",
+                                   letter == 'y'   ? "y yes"
+                                   : letter == 'n' ? "n no"
+                                                   : "l leave, and go on another time");
+        say_words(question);
+        fmt::print("[{}] ", choices);
         std::fflush(stdout);
         std::string line;
         if (!std::getline(std::cin, line)) return 0;
@@ -73,8 +90,7 @@ WizardWorld world_of(Engine& engine, const Values& words) {
         return yes ? 'y' : ask(question, letters);
     };
     world.say = [quiet](const std::string& line) {
-        if (!quiet) fmt::print("{}\n", line);
-        std::fflush(stdout);
+        if (!quiet) say_words(line);
     };
     world.begin = [&engine](const Plan& plan) {
         run_job(engine, plan);
@@ -142,7 +158,10 @@ int wizard_words(Engine& engine, const Values& words) {
         profile.settings = state.kept;
         host.write(profile_path(host, "wizard"), print_profile(profile));
     }
-    fmt::print("{}", words.flag("json") ? print_wizard(state) : "\n" + report_wizard(state));
+    if (words.flag("json"))
+        fmt::print("{}", print_wizard(state));
+    else
+        say_words("\n" + report_wizard(state));
     if (const auto path = words.get("report")) {
         host.write(*path, report_wizard(state));
         host.write(*path + ".json", print_wizard(state));

@@ -95,6 +95,7 @@ std::optional<Measurement> measure_watts(const Host& host, const PowerConfig& co
         choose(first[*best], meter);
     }
     if (!watts_of(first, meter)) return std::nullopt;
+    if (pace.begun) pace.begun(meter);
     // Single looks depend on each other, blocks hardly, and answers of a slow meter not at all.
     const int step = meter.slow ? 10 : 1;
     const int length = meter.slow ? step : std::clamp(seconds / 12, 2, 60);

@@ -42,6 +42,7 @@ struct MeasurePace {
     using Time = std::chrono::steady_clock::time_point;
     std::function<Time()> now;
     std::function<void(std::chrono::milliseconds)> wait;
+    std::function<void(const MeterName& meter)> begun;   // it is known what measures; may be empty
     std::function<void(int second, double watts)> tell;  // after each block; may be empty
 };
 

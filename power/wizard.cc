@@ -161,7 +161,6 @@ void try_one(const Host& host, WizardState& state, const WizardWorld& world,
 
 bool run_wizard(const Host& host, WizardState& state, const WizardWorld& world) {
     // Also when it is taken up again: what was measured on another day is no baseline.
-    world.say(fmt::format("measuring how it is, for {} s; leave the machine alone", state.seconds));
     state.baseline = world.measure(state.seconds, state.meter);
     save(host, state);
     if (state.baseline)
@@ -175,8 +174,8 @@ bool run_wizard(const Host& host, WizardState& state, const WizardWorld& world) 
         world.say(fmt::format("\n{} (risk: {})\n  {}", proposal.title,
                               knob_risk_word(proposal.risk), proposal.why));
         const char answer =
-            world.ask("Try it? It is taken back by itself if something goes wrong.", "ynq");
-        if (answer == 'q' || answer == 0) return false;
+            world.ask("Try it? It is taken back by itself if something goes wrong.", "ynl");
+        if (answer == 'l' || answer == 0) return false;
         if (answer != 'y') {
             state.tried.push_back({proposal.title, "not wanted", "", {}, {}});
             save(host, state);

@@ -54,7 +54,7 @@ std::string wizard_path(const Host& host);
 struct WizardWorld {
     // As measure_watts() does.
     std::function<std::optional<Measurement>(int seconds, MeterName& meter)> measure;
-    // One of the letters, in lower case; 0 when nobody answers any more.
+    // One of the letters: y yes, n no, l leave; 0 when nobody answers any more.
     std::function<char(const std::string& question, std::string_view letters)> ask;
     std::function<void(const std::string& line)> say;
     // Begins the trial; its number. Throws what went wrong.

@@ -10,7 +10,7 @@
 #include "tui/key.h"
 #include "tui/text_field.h"
 #include "tui/text_view.h"
-#include "tui/wrap.h"
+#include "engine/wrap.h"
 
 namespace lodge {
 

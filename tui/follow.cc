@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/units.h"
+#include "engine/wrap.h"
 #include "tui/progress.h"
 
 namespace lodge {
@@ -96,7 +97,7 @@ void JobTeller::draw() {
     const Progress progress{title_, step_, number_ <= steps_ ? number_ : 0, steps_, done_,
                             total_, unit_, seconds_since(step_begun_)};
     // One cell less: the last column makes some terminals go to the next line.
-    std::string line = progress_line(progress, Output::width() - 1, output_.blocks);
+    std::string line = progress_line(progress, terminal_columns() - 1, output_.blocks);
     if (on_screen_ && line == line_) return;
     output_.error("\r" + line + "\x1b[K");
     line_ = std::move(line);

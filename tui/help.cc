@@ -7,7 +7,7 @@
 #include "engine/error.h"
 #include "engine/store.h"
 #include "engine/units.h"
-#include "tui/wrap.h"
+#include "engine/wrap.h"
 
 namespace lodge {
 namespace {

@@ -1,14 +1,13 @@
 #include "tui/output.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 
 #include "engine/units.h"
-#include "tui/wrap.h"
+#include "engine/wrap.h"
 
 namespace lodge {
 namespace {
@@ -66,19 +65,12 @@ Output Output::find(std::string_view color) {
     return output;
 }
 
-int Output::width() {
-    winsize size{};
-    for (const int terminal : {STDERR_FILENO, STDOUT_FILENO})
-        if (::ioctl(terminal, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    return 80;
-}
-
 void Output::print(std::string_view text) const {
     write(stdout, text);
 }
 
 void Output::say(std::string_view words) const {
-    print(wrap_text(printable_lines(words), terminal ? width() - 1 : endless, 0));
+    print(wrap_text(printable_lines(words), terminal ? terminal_columns() - 1 : endless, 0));
 }
 
 void Output::error(std::string_view text) const {
@@ -86,11 +78,13 @@ void Output::error(std::string_view text) const {
 }
 
 void Output::trouble(std::string_view words) const {
-    error(labelled("lodge:", "1;31", error_colors, error_terminal ? width() : endless, words));
+    error(labelled("lodge:", "1;31", error_colors, error_terminal ? terminal_columns() : endless,
+                   words));
 }
 
 void Output::warning(std::string_view words) const {
-    error(labelled("warning:", "33", error_colors, error_terminal ? width() : endless, words));
+    error(labelled("warning:", "33", error_colors, error_terminal ? terminal_columns() : endless,
+                   words));
 }
 
 std::string Output::bold(std::string_view text) const {

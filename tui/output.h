@@ -20,8 +20,6 @@ struct Output {
 
     // `color`: auto, always, never.
     static Output find(std::string_view color);
-    // Columns of the terminal behind standard error, or output, now; 80 when it does not say.
-    static int width();
 
     // Whole lines; text for people has gone through printable() line by line before.
     void print(std::string_view text) const;

@@ -103,7 +103,7 @@ TEST(Wizard, WithoutAMeterSaysSoAndAsks) {
     FakeKernel kernel("n100");
     World world(kernel);
     world.meter = false;
-    world.answers = "yyynnq";
+    world.answers = "yyynnl";
     WizardState state;
     EXPECT_FALSE(run_wizard(kernel.host(), state, world.world));
     EXPECT_NE(world.said.find("without proof"), std::string::npos);
@@ -115,7 +115,7 @@ TEST(Wizard, GoesOnWhereItWasLeft) {
     FakeKernel kernel("n100");
     World world(kernel);
     WizardState state;
-    world.answers = "nq";
+    world.answers = "nl";
     EXPECT_FALSE(run_wizard(kernel.host(), state, world.world));
     ASSERT_EQ(state.tried.size(), 1u);
     WizardState again = parse_wizard(kernel.host().read(wizard_path(kernel.host())).value_or(""));

@@ -1,4 +1,4 @@
-#include "tui/wrap.h"
+#include "engine/wrap.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include "engine/text.h"
 #include "power/missing.h"
 #include "tui/app.h"
-#include "tui/wrap.h"
+#include "engine/wrap.h"
 
 namespace lodge {
 namespace {

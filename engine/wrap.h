@@ -13,4 +13,7 @@ std::vector<std::string> wrapped(std::string_view text, int width);
 // The same as one text, each line indented by `indent` more within `width` and ended by a newline.
 std::string wrap_text(std::string_view text, int width, int indent);
 
+// Columns of the terminal behind standard error, or output, now; 80 when it does not say.
+int terminal_columns();
+
 }  // namespace lodge

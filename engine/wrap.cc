@@ -1,4 +1,7 @@
-#include "tui/wrap.h"
+#include "engine/wrap.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -40,6 +43,13 @@ std::string wrap_text(std::string_view text, int width, int indent) {
     for (const std::string& line : wrapped(text, width - indent))
         all += line.empty() ? "\n" : margin + line + "\n";
     return all;
+}
+
+int terminal_columns() {
+    winsize size{};
+    for (const int terminal : {STDERR_FILENO, STDOUT_FILENO})
+        if (::ioctl(terminal, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return 80;
 }
 
 }  // namespace lodge
