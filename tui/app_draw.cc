@@ -160,10 +160,11 @@ void App::draw_tabs(Area area) {
 // At the machine's own console: how it is reached from elsewhere, and what opens more.
 void App::draw_console_keys(const Area& area) {
     const auto addresses = own_addresses();
-    const std::string keys = locked() ? "L unlocks  ! shell" : "L locks  ! shell";
+    // A console of 80 columns has room for the one that opens the rest.
+    const std::string lock = locked() ? "L unlocks" : "L locks", keys = lock + "  ! shell";
     std::string words = addresses.empty() ? "" : addresses[0].substr(0, addresses[0].find(' '));
     words += (words.empty() ? "" : "  ") + keys;
-    for (const std::string& fitting : {words, keys})
+    for (const std::string& fitting : {words, keys, lock})
         if (text_width(fitting) + 1 <= area.width()) {
             area.put_right(area.width() - 1, 0, printable(fitting), Role::dim);
             return;
