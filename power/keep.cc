@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/boot_unit.h"
 #include "engine/error.h"
 #include "engine/trial.h"
 #include "engine/units.h"
@@ -26,6 +27,8 @@ std::optional<Profile> load_kept(const Host& host) {
 }
 
 namespace {
+
+constexpr std::string_view unit_name = "lodge-power.service";
 
 std::string unit_text(const Host& host) {
     const std::string lodge = host.program("lodge").value_or("/usr/bin/lodge");
@@ -62,32 +65,6 @@ std::string rule_text(const Host& host) {
            lodge + " power restore --place %k --yes --quiet\"\n";
 }
 
-// A file that a plan writes, and puts back as it was.
-void write_file(Plan& plan, const Host& host, const std::string& path, const std::string& content,
-                const std::string& why) {
-    const auto before = host.read(path);
-    if (before == content) return;
-    std::optional<Action> undo = before ? Action{"write", {{"path", path}, {"content", *before}}}
-                                        : Action{"remove", {{"path", path}}};
-    plan.step(why, {"write", {{"path", path}, {"content", content}}}, std::move(undo));
-}
-
-// Units and rules belong to the machine's own Lodge, not to one that tries things in a folder.
-bool is_machines_own(const Host& host) {
-    return host.is_root() && (host.config_folder() == "/etc/lodge" || !host.system("").empty());
-}
-
-bool has_systemd(const Host& host) {
-    return host.exists(host.system("/run/systemd/system")) && host.program("systemctl");
-}
-
-void run_step(Plan& plan, const std::string& why, std::vector<std::string> argv,
-              std::vector<std::string> undo = {}) {
-    std::optional<Action> back;
-    if (!undo.empty()) back = Action{"run", {{"argv", std::move(undo)}}};
-    plan.step(why, {"run", {{"argv", std::move(argv)}}}, std::move(back));
-}
-
 }  // namespace
 
 Plan keep_steps(const Host& host, const std::vector<KnobWish>& wishes, std::string_view profile) {
@@ -100,47 +77,23 @@ Plan keep_steps(const Host& host, const std::vector<KnobWish>& wishes, std::stri
         kept.settings.emplace_back(name, wish.value);
     }
     Plan plan;
-    write_file(plan, host, kept_path(host), print_profile(kept), "it is to last");
-    if (!is_machines_own(host)) {
-        plan.warn("this is not the machine's own Lodge: nothing brings it back at a start");
-        return plan;
-    }
-    write_file(plan, host, host.system(boot_unit), unit_text(host),
-               "a unit brings it back at boot");
-    write_file(plan, host, host.system(bind_rule), rule_text(host),
+    plan_write(plan, host, kept_path(host), print_profile(kept), "it is to last");
+    plan_boot_unit(plan, host, unit_name, unit_text(host), "a unit brings it back at boot");
+    if (!is_machines_own(host)) return plan;
+    plan_write(plan, host, host.system(bind_rule), rule_text(host),
                "a rule brings it back when a driver starts");
-    if (has_systemd(host)) {
-        run_step(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
-        run_step(plan, "the unit is part of the boot",
-                 {"systemctl", "enable", "lodge-power.service"},
-                 {"systemctl", "disable", "lodge-power.service"});
-        if (host.program("udevadm"))
-            run_step(plan, "udev reads its rules", {"udevadm", "control", "--reload"});
-    } else {
-        plan.warn("systemd does not run here: the unit is written and waits for it");
-    }
+    if (has_systemd(host) && host.program("udevadm"))
+        plan_run(plan, "udev reads its rules", {"udevadm", "control", "--reload"});
     return plan;
 }
 
 Plan forget_steps(const Host& host) {
     Plan plan;
     plan.title = "keep no power settings";
-    const auto remove = [&](const std::string& path, const std::string& why) {
-        if (const auto before = host.read(path))
-            plan.step(why, {"remove", {{"path", path}}},
-                      Action{"write", {{"path", path}, {"content", *before}}});
-    };
-    if (is_machines_own(host)) {
-        if (has_systemd(host) && host.exists(host.system(boot_unit)))
-            run_step(plan, "the unit is no part of the boot any more",
-                     {"systemctl", "disable", "lodge-power.service"},
-                     {"systemctl", "enable", "lodge-power.service"});
-        remove(host.system(boot_unit), "no unit brings settings back");
-        remove(host.system(bind_rule), "no rule brings settings back");
-        if (has_systemd(host) && !plan.steps.empty())
-            run_step(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
-    }
-    remove(kept_path(host), "nothing is kept");
+    plan_no_boot_unit(plan, host, unit_name, "no unit brings settings back");
+    if (is_machines_own(host))
+        plan_remove(plan, host, host.system(bind_rule), "no rule brings settings back");
+    plan_remove(plan, host, kept_path(host), "nothing is kept");
     plan.afterwards = plan.steps.empty()
                           ? "nothing was kept"
                           : "nothing is kept any more; what is set now stays until a restart";
@@ -158,33 +111,31 @@ Plan schedule_plan(const Host& host, const Profile& profile, const std::string& 
         plan.title = "schedule the profile " + profile.name + " no more";
         if (!host.exists(base + ".timer"))
             fail(Exit::not_found, "the profile {} is not scheduled", profile.name);
-        run_step(plan, "the timer ends", {"systemctl", "disable", "--now", unit + ".timer"},
+        plan_run(plan, "the timer ends", {"systemctl", "disable", "--now", unit + ".timer"},
                  {"systemctl", "enable", "--now", unit + ".timer"});
         for (const char* ending : {".timer", ".service"})
-            if (const auto before = host.read(base + ending))
-                plan.step(unit + ending + " is removed", {"remove", {{"path", base + ending}}},
-                          Action{"write", {{"path", base + ending}, {"content", *before}}});
-        run_step(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
+            plan_remove(plan, host, base + ending, unit + ending + " is removed");
+        plan_run(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
         return plan;
     }
     if (printable(time) != time || time.size() > 100)
         fail(Exit::usage, "'{}' is no time: 22:00, or as systemd.time(7) has it", printable(time));
     plan.title = fmt::format("apply the profile {} at {}", profile.name, time);
-    write_file(plan, host, base + ".service",
+    plan_write(plan, host, base + ".service",
                "[Unit]\nDescription=Lodge's power profile " + profile.name +
                    "\nConditionKernelCommandLine=!" + std::string(kill_switch) +
                    "\n\n[Service]\nType=oneshot\nExecStart=" + lodge + " power apply " +
                    profile.name + " --safe --yes\n",
                "what is done then");
-    write_file(plan, host, base + ".timer",
+    plan_write(plan, host, base + ".timer",
                "[Unit]\nDescription=Lodge's power profile " + profile.name +
                    " at its time\n\n[Timer]\nOnCalendar=" + time +
                    "\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
                "when it is done");
     if (host.program("systemd-analyze"))
-        run_step(plan, "systemd takes the time", {"systemd-analyze", "calendar", time});
-    run_step(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
-    run_step(plan, "the timer begins", {"systemctl", "enable", "--now", unit + ".timer"},
+        plan_run(plan, "systemd takes the time", {"systemd-analyze", "calendar", time});
+    plan_run(plan, "systemd reads its units", {"systemctl", "daemon-reload"});
+    plan_run(plan, "the timer begins", {"systemctl", "enable", "--now", unit + ".timer"},
              {"systemctl", "disable", "--now", unit + ".timer"});
     return plan;
 }

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "engine/boot_unit.h"
 #include "engine/commands/common.h"
 #include "engine/engine.h"
 #include "engine/error.h"
@@ -191,19 +192,13 @@ std::string why_not_config(Engine& engine, const Values&) {
 
 Plan plan_config(Engine& engine, const Values& words) {
     const std::string path = power_config_path(engine.host);
-    const auto before = engine.host.read(path);
     const std::string& key = words.text("key");
     const std::string value = words.text("value", "");
+    const std::string text = with_power_key(engine.host.read(path).value_or(""), key, value);
     Plan plan;
     plan.title =
         value.empty() ? "forget power's " + key : fmt::format("set power's {} to {}", key, value);
-    std::optional<Action> undo = Action{"remove", {{"path", path}}};
-    if (before) undo = Action{"write", {{"path", path}, {"content", *before}}};
-    plan.step(
-        "what the person says of power and heat",
-        {"write", {{"path", path}, {"content", with_power_key(before.value_or(""), key, value)}}},
-        undo);
-    const std::string text = plan.steps[0].action.on.text("content");
+    plan_write(plan, engine.host, path, text, "what the person says of power and heat");
     for (const std::string& problem : parse_power_config(text).problems)
         plan.warn(problem);
     return plan;
