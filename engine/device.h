@@ -1,6 +1,5 @@
 #pragma once
 
-#include <span>
 #include <string_view>
 
 namespace lodge {
@@ -12,7 +11,7 @@ struct Plan;
 class Config;
 
 // DeviceKind is a kind of device of this machine that a guest can be given ("hostpci", "usb").
-// The engine knows none itself: main joins those of passthrough.
+// The engine knows none itself: main joins those of passthrough (Engine::devices).
 class DeviceKind {
   public:
     virtual ~DeviceKind() = default;
@@ -30,10 +29,5 @@ class DeviceKind {
     // Adds the steps that give back what the guest has, after its end. Content when it has nothing.
     virtual void plan_end(Engine& engine, const Guest& guest, Plan& plan) const = 0;
 };
-
-// What guests can be given; empty where main joined none. join_devices() is called once, by main
-// (or a test), before anything asks; the kinds outlive all.
-std::span<const DeviceKind* const> joined_devices();
-void join_devices(std::span<const DeviceKind* const> kinds);
 
 }  // namespace lodge

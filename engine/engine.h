@@ -11,16 +11,20 @@
 
 namespace lodge {
 
+class DeviceKind;
 class State;
 
 // Engine is everything a command works with, joined in main and handed down.
 struct Engine {
-    Engine(Host& h, const Actions& a, std::span<const GuestKind* const> k)
-        : host(h), actions(a), kinds(k), store(h), jobs(h, a), storages(h) {}
+    Engine(Host& h, const Actions& a, std::span<const GuestKind* const> k,
+           std::span<const DeviceKind* const> d = {})
+        : host(h), actions(a), kinds(k), devices(d), store(h), jobs(h, a), storages(h) {}
 
     Host& host;
     const Actions& actions;
     std::span<const GuestKind* const> kinds;
+    std::span<const DeviceKind* const>
+        devices;  // what guests can be given; none where main joins none
     Store store;
     Jobs jobs;
     Storages storages;

@@ -115,6 +115,13 @@ Host Host::real() {
     return Host(std::move(places));
 }
 
+int Host::write_kernel(const std::string& path, std::string_view text) const {
+    if (places_.kernel) return places_.kernel(path, text);
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd) return errno;
+    return ::write(fd.get(), text.data(), text.size()) < 0 ? errno : 0;
+}
+
 std::optional<std::string> Host::read(const std::string& path) const {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) {

@@ -27,6 +27,8 @@ class Host {
         std::vector<std::string> program_folders;  // where program() looks, in order
         uid_t uid = 0;                             // who Lodge acts as
         std::function<std::chrono::system_clock::time_point()> clock;  // empty: the real one
+        // Who takes what write_kernel() writes: 0 or an errno. Empty: the real kernel.
+        std::function<int(const std::string& path, std::string_view text)> kernel;
     };
 
     // The real machine. LODGE_ROOT set: config, run and state lie under it
@@ -59,6 +61,10 @@ class Host {
     // The same without fsync, for files under run/ that a power cut removes anyway.
     void write_volatile(const std::string& path, std::string_view content,
                         mode_t mode = 0644) const;
+
+    // One write(2) to a file of the kernel, which acts on it at once; waits as long as the kernel
+    // does. Returns 0 or an errno. `path` is used as given.
+    int write_kernel(const std::string& path, std::string_view text) const;
 
     // Names in a folder, sorted, without "." and "..". Empty when there is no such folder.
     std::vector<std::string> list(const std::string& folder) const;

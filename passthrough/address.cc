@@ -88,6 +88,10 @@ std::string UsbDevice::ids() const {
     return fmt::format("{:04x}:{:04x}", vendor, product);
 }
 
+std::string UsbDevice::node() const {
+    return fmt::format("/dev/bus/usb/{:03}/{:03}", bus, number);
+}
+
 std::string UsbDevice::words() const {
     std::string text(trim(maker + " " + name));
     return text.empty() ? ids() : text;

@@ -50,6 +50,12 @@ std::string ids_of(const Host& host, const std::string& folder) {
     return fmt::format("{:04x}:{:04x}", part("/vendor"), part("/device"));
 }
 
+// "(null)" is the kernel's word for nothing.
+std::string preferred_of(const Host& host, const std::string& address) {
+    const std::string text = host.read_line(folder_of(host, address) + "/driver_override");
+    return text == "(null)" ? "" : text;
+}
+
 // One after the other, whichever guest they are for.
 FileLock lock_devices(const Host& host) {
     host.make_folder(handed_folder(host));
@@ -76,6 +82,7 @@ std::vector<HandedNet> nets_of(const Host& host, const std::string& folder) {
         const std::string sys = "/sys/class/net/" + name;
         net.up = (std::strtoul(host.read_line(host.system(sys + "/flags")).c_str(), nullptr, 16) &
                   1) != 0;
+        net.mtu = parse_integer(host.read_line(host.system(sys + "/mtu"))).value_or(0);
         net.master = last_part(real_path(host, sys + "/master"));
         if (const auto found = around.addresses.find(name); found != around.addresses.end())
             for (const std::string& address : found->second)
@@ -110,19 +117,20 @@ void check_identity(const Host& host, const std::string& folder, const Values& o
 
 void set_override(const Host& host, const std::string& address, std::string_view driver,
                   int64_t limit) {
-    write_kernel_within(folder_of(host, address) + "/driver_override", std::string(driver) + "\n",
-                        "cannot choose the driver of " + address, limit);
+    write_kernel_within(host, folder_of(host, address) + "/driver_override",
+                        std::string(driver) + "\n", "cannot choose the driver of " + address,
+                        limit);
 }
 
 void unbind(const Host& host, const std::string& address, int64_t limit) {
     const std::string driver = driver_of(host, address);
     if (driver.empty()) return;
-    write_kernel_within(folder_of(host, address) + "/driver/unbind", address,
+    write_kernel_within(host, folder_of(host, address) + "/driver/unbind", address,
                         fmt::format("cannot take {} from its driver {}", address, driver), limit);
 }
 
 void probe(const Host& host, const std::string& address, int64_t limit) {
-    write_kernel_within(host.system(kProbe), address,
+    write_kernel_within(host, host.system(kProbe), address,
                         "cannot have the kernel choose a driver for " + address, limit);
 }
 
@@ -141,8 +149,9 @@ void run_bind(Work& work, const Values& on) {
     const std::string driver = driver_of(host, address);
     if (before && driver == kVfio) return;
     if (!before)
-        remember(host, {address, guest, driver, on.text("ids"), on.text("slot", ""),
-                        static_cast<int>(on.integer("group")), nets_of(host, folder)});
+        remember(host, {address, guest, driver, preferred_of(host, address), on.text("ids"),
+                        on.text("slot", ""), static_cast<int>(on.integer("group")),
+                        nets_of(host, folder)});
     if (driver == kVfio) return;
     set_override(host, address, kVfio, limit);
     unbind(host, address, limit);
@@ -163,7 +172,7 @@ void return_to_driver(const Host& host, const Handed& handed, int64_t limit) {
     if (driver_of(host, address) == handed.driver) return;
     const std::string bind = host.system("/sys/bus/pci/drivers/" + handed.driver + "/bind");
     if (driver_of(host, address).empty() && host.exists(bind))
-        write_kernel_within(bind, address,
+        write_kernel_within(host, bind, address,
                             fmt::format("{} does not come back to {}", address, handed.driver),
                             limit);
     if (driver_of(host, address) == handed.driver) return;
@@ -177,31 +186,58 @@ void return_to_driver(const Host& host, const Handed& handed, int64_t limit) {
          short_address(address));
 }
 
-void run_return(Work& work, const Values& on) {
+// A node that stays, because other members of the group are with vfio-pci, is no guest's any more.
+void close_group(const Host& host, const Handed& handed) {
+    for (const Handed& other : handed_devices(host))
+        if (other.group == handed.group) return;
+    const std::string node = host.system("/dev/vfio/" + std::to_string(handed.group));
+    if (host.is_root() && ::chown(node.c_str(), 0, 0) != 0 && errno != ENOENT)
+        fail_errno(errno, "cannot take back " + node);
+}
+
+void return_one(Work& work, const std::string& address, int guest, int64_t limit) {
     const Host& host = work.engine().host;
-    const std::string& address = on.text("address");
-    const int guest = static_cast<int>(on.integer("guest"));
-    const int64_t limit = limit_of(on);
-    const FileLock lock = lock_devices(host);
     const auto handed = handed_device(host, address);
     if (!handed || handed->guest != guest) return;
     if (vm_process(host, guest))
         fail(Exit::refused, "cannot take {} back: {} runs with it", address,
              owner_words(work, guest));
-    if (!host.exists(folder_of(host, address))) {
-        work.say(fmt::format("{} is not there any more: it was unplugged", address));
+    const std::string folder = folder_of(host, address);
+    const std::string ids = host.exists(folder) ? ids_of(host, folder) : "";
+    if (ids.empty() || (!handed->ids.empty() && ids != handed->ids)) {
+        work.say(ids.empty() ? fmt::format("{} is not there any more: it was unplugged", address)
+                             : fmt::format("{} was {} and is {} now: it is left alone", address,
+                                           handed->ids, ids));
         return forget(host, address);
     }
     if (handed->driver != kVfio) {
-        set_override(host, address, "", limit);
+        set_override(host, address, handed->preferred, limit);
         if (driver_of(host, address) == kVfio) unbind(host, address, limit);
         if (!handed->driver.empty()) return_to_driver(host, *handed, limit);
     }
     for (const HandedNet& net : handed->nets)
         restore_net(work, net);
     forget(host, address);
+    close_group(host, *handed);
     work.say(fmt::format("{} is back with {}", address,
                          handed->driver.empty() ? "no driver" : handed->driver));
+}
+
+// One that does not come back keeps no other from doing so.
+void run_return(Work& work, const Values& on) {
+    const FileLock lock = lock_devices(work.engine().host);
+    std::vector<std::string> troubles;
+    Exit exit = Exit::failed;
+    for (const std::string& address : on.list("address")) {
+        try {
+            return_one(work, address, static_cast<int>(on.integer("guest")), limit_of(on));
+        } catch (const Error& error) {
+            troubles.emplace_back(error.what());
+            // Nobody is to try for ever with a driver that hangs.
+            exit = error.exit() == Exit::busy ? Exit::failed : error.exit();
+        }
+    }
+    if (!troubles.empty()) throw Error(exit, join(troubles, "; "));
 }
 
 std::string node_of(const Host& host, const Values& on) {
@@ -236,9 +272,13 @@ std::string bind_shell(const Values& on) {
 }
 
 std::string return_shell(const Values& on) {
-    const std::string folder = "/sys/bus/pci/devices/" + on.text("address");
-    return fmt::format("echo > {0}/driver_override\necho {1} > {0}/driver/unbind\necho {1} > {2}",
-                       folder, on.text("address"), kProbe);
+    std::vector<std::string> lines;
+    for (const std::string& address : on.list("address"))
+        lines.push_back(
+            fmt::format("echo > {0}/driver_override\necho {1} > {0}/driver/unbind\n"
+                        "echo {1} > {2}",
+                        "/sys/bus/pci/devices/" + address, address, kProbe));
+    return join(lines, "\n");
 }
 
 std::string open_shell(const Values& on) {

@@ -15,6 +15,7 @@ namespace lodge {
 struct HandedNet {
     std::string name;
     bool up = false;
+    int64_t mtu = 0;                     // bytes; 0: not known
     std::string master;                  // bridge or bond it was part of
     std::vector<std::string> addresses;  // with prefix
     std::vector<std::string> gateways;   // of its default routes
@@ -26,6 +27,7 @@ struct Handed {
     std::string address;
     int guest = 0;
     std::string driver;     // that had it; "" for none
+    std::string preferred;  // what somebody had written to its driver_override; "" for nothing
     std::string ids;        // "8086:10d3"
     std::string slot_path;  // where it sits
     int group = -1;
@@ -50,22 +52,17 @@ void plan_give_back(Engine& engine, int guest, Plan& plan,
 
 // Verbs. Each waits at most "limit" seconds (30 when not said) for the kernel:
 //   device-bind     address, guest, ids, slot, group, driver, [net…]
-//   device-return   address, guest
+//   device-return   guest, [address…]: all of them, and throws what went wrong with some at the end
 //   device-open     group, guest; device-close group
 //   device-look     guest, [going…]: keeps what the machine has of sensors, clocks and zones
 //   device-compare  guest, [going…]: throws when some of it is gone
 //   device-mind     guest: starts who waits for the guest's end and gives its devices back
 std::span<const ActionKind> binding_actions();
 
-// Who takes what is written to the kernel's files: returns 0 or an errno. A test puts a kernel of
-// its own in place of the real one, nobody else does.
-using KernelWriter = int (*)(const std::string& path, std::string_view text);
-void set_kernel(KernelWriter writer);  // nullptr: the real one
-
 // Writes a kernel file in a process of its own and waits at most `seconds`: a driver that hangs in
 // its release takes only that process along. Throws Error(Exit::busy) when it hangs, else with the
 // kernel's word.
-void write_kernel_within(const std::string& path, std::string_view text, const std::string& what,
-                         int64_t seconds);
+void write_kernel_within(const Host& host, const std::string& path, std::string_view text,
+                         const std::string& what, int64_t seconds);
 
 }  // namespace lodge

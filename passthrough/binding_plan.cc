@@ -18,10 +18,6 @@ bool may_stay(const PciFunction& function) {
            function.driver == "pcieport";
 }
 
-Action return_action(const std::string& address, int guest) {
-    return {"device-return", {{"address", address}, {"guest", guest}}};
-}
-
 void plan_bind(const PciFunction& function, int guest, Plan& plan) {
     const std::string had =
         function.driver.empty() ? "it has no driver" : "its driver was " + function.driver;
@@ -34,7 +30,7 @@ void plan_bind(const PciFunction& function, int guest, Plan& plan) {
           {"slot", function.slot_path},
           {"group", function.group},
           {"driver", function.driver}}},
-        return_action(function.address, guest));
+        Action{"device-return", {{"address", function.address}, {"guest", guest}}});
 }
 
 }  // namespace
@@ -81,14 +77,18 @@ void plan_give_back(Engine& engine, int guest, Plan& plan,
                     const std::vector<std::string>& addresses) {
     auto handed = handed_devices(engine.host);
     std::reverse(handed.begin(), handed.end());
+    std::vector<std::string> going, words;
     for (const Handed& one : handed) {
         const bool wanted = addresses.empty() || std::find(addresses.begin(), addresses.end(),
                                                            one.address) != addresses.end();
         if (one.guest != guest || !wanted) continue;
-        plan.step(fmt::format("give {} back to {}", one.address,
-                              one.driver.empty() ? "this machine" : one.driver),
-                  return_action(one.address, guest));
+        going.push_back(one.address);
+        words.push_back(
+            fmt::format("{} to {}", one.address, one.driver.empty() ? "this machine" : one.driver));
     }
+    if (!going.empty())
+        plan.step("give back " + join(words, ", "),
+                  {"device-return", {{"address", going}, {"guest", guest}}});
 }
 
 }  // namespace lodge

@@ -237,6 +237,35 @@ void is_open(const Proposal& proposal, std::vector<Finding>& findings) {
     }
 }
 
+// W13
+void virtual_would_do(const Proposal& proposal, std::vector<Finding>& findings) {
+    for (const PciFunction* function : proposal.wanted)
+        if (function->vfs_possible > 0 && function->vfs_now == 0)
+            findings.push_back(warning(
+                *function,
+                fmt::format("{} can be divided by its own hardware (SR-IOV), and this machine "
+                            "would keep it",
+                            words_of(*function)),
+                function->folder + "/sriov_totalvfs", std::to_string(function->vfs_possible),
+                fmt::format("lodge device vf {} 1, and give that",
+                            short_address(function->address))));
+}
+
+// W14
+void sharing_would_do(const Proposal& proposal, std::vector<Finding>& findings) {
+    for (const PciFunction* function : proposal.wanted)
+        for (const std::string& name :
+             proposal.host().list(proposal.host().system(function->folder + "/drm")))
+            if (name.starts_with("renderD"))
+                findings.push_back(
+                    warning(*function,
+                            fmt::format("containers can share {}, and this machine keeps it",
+                                        words_of(*function)),
+                            function->folder + "/drm/" + name, "/dev/dri/" + name,
+                            fmt::format("lodge device use {} for CONTAINER",
+                                        short_address(function->address))));
+}
+
 }  // namespace
 
 std::vector<Check> device_checks() {
@@ -249,6 +278,8 @@ std::vector<Check> device_checks() {
         {"W7", "its ROM and the size of its BARs", has_rom_or_large_bars},
         {"W8", "deep sleep", sleeps_deeply},
         {"W10", "programs that have it open", is_open},
+        {"W13", "virtual functions that would do", virtual_would_do},
+        {"W14", "sharing that would do", sharing_would_do},
     };
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "engine/engine.h"
 #include "engine/units.h"
@@ -20,6 +21,21 @@ void add_claim(const Guest& guest, const std::string& key, std::vector<std::stri
         guests.push_back(guest.id);
 }
 
+// What a running guest has: the device nodes that its QEMU holds open. A node that was unplugged
+// has " (deleted)" behind its name.
+void find_usb_of(const Host& host, const Guest& guest, Inventory& inventory) {
+    const auto process = vm_process(host, guest.id);
+    if (!process) return;
+    const std::string folder = host.system(fmt::format("/proc/{}/fd", process->pid));
+    for (const std::string& name : host.list(folder)) {
+        std::error_code none;
+        const std::string target = std::filesystem::read_symlink(folder + "/" + name, none);
+        if (none || !target.starts_with("/dev/bus/usb/")) continue;
+        for (UsbDevice& device : inventory.usb)
+            if (device.node() == target) device.holder = guest.id;
+    }
+}
+
 }  // namespace
 
 void find_claims(Engine& engine, Inventory& inventory) {
@@ -35,6 +51,8 @@ void find_claims(Engine& engine, Inventory& inventory) {
             for (UsbDevice& device : inventory.usb)
                 if (wish.fits(device))
                     add_claim(guest, wish.key, device.wanted_by, device.wanted_by_guests);
+        if (!inventory.usb.empty() && !guest.config.indexed("usb").empty())
+            find_usb_of(engine.host, guest, inventory);
     }
     for (const Handed& handed : handed_devices(engine.host))
         if (auto* function = const_cast<PciFunction*>(inventory.find(handed.address)))

@@ -12,12 +12,22 @@
 #include "passthrough/mind.h"
 #include "passthrough/passthrough.h"
 #include "passthrough/report.h"
+#include "passthrough/sriov.h"
+#include "passthrough/use_plan.h"
 
 namespace lodge {
 namespace {
 
 int mind(Engine& engine, const Values& words) {
     return mind_guest(engine, static_cast<int>(words.integer("guest")));
+}
+
+Plan make_vfs_again(Engine& engine, const Values&) {
+    return plan_vfs_again(engine);
+}
+
+std::string why_not_divided(Engine& engine, const Values&) {
+    return engine.host.is_root() ? "" : "only root makes and sets virtual functions";
 }
 
 std::string why_not_given(Engine& engine, const Values&) {
@@ -95,6 +105,66 @@ std::span<const Command> device_commands() {
          .plan = plan_take_back,
          .more = "A guest that runs keeps the device until it ends."},
         {.subject = "device",
+         .verb = "use",
+         .label = "Use",
+         .help = "Lets a guest use a device by the way that takes least from this machine, and "
+                 "starts it.",
+         .key = "F4",
+         .twin = "u",
+         .risk = Risk::undoable,
+         .operands = {{"device", WordKind::text,
+                       "gpu for the graphics processor, or a PCI address."},
+                      {"guest", WordKind::text,
+                       "The guest's id or name, or that of a new container; \"for\" may stand "
+                       "before it."}},
+         .options = {{.name = "template",
+                      .value = "SOURCE",
+                      .help = "Makes a container of this when there is no such guest.",
+                      .kind = WordKind::path},
+                     {.name = "whole", .help = "Hands the whole device over to a virtual machine."},
+                     {.name = "anyway",
+                      .help = "With --whole: also one that this machine is reached by."}},
+         .plan = plan_use,
+         .more = "lodge device use gpu for jellyfin shares the graphics processor with that "
+                 "container, for its system's own group, and starts it. Where sharing cannot be, "
+                 "the ways that there are stand in the answer: a virtual function, then the whole "
+                 "device, each with what would come of it."},
+        {.subject = "device",
+         .verb = "vf",
+         .label = "Divide",
+         .help =
+             "Divides a card that offers SR-IOV into virtual functions, and says what each may.",
+         .twin = "v",
+         .risk = Risk::interrupts,
+         .operands = {{"device", WordKind::text, "The card's PCI address, such as 01:00.0."},
+                      {"count", WordKind::text,
+                       "How many virtual functions there are to be; 0 takes them away."}},
+         .options = {{.name = "vf", .value = "NUMBER", .help = "The one that is meant, from 0 on."},
+                     {.name = "mac", .value = "ADDRESS", .help = "Its MAC address."},
+                     {.name = "vlan", .value = "NUMBER", .help = "Its VLAN, 0 for none."},
+                     {.name = "trust",
+                      .value = "on|off",
+                      .help = "Whether it may change its address and listen to everything."},
+                     {.name = "spoofchk",
+                      .value = "on|off",
+                      .help = "Whether what it sends must come from its own address."},
+                     {.name = "keep", .help = "At each start of this machine as well."},
+                     {.name = "pool",
+                      .value = "NAME",
+                      .help =
+                          "Makes a mapping of them: hostpci0=mapping=NAME is any that is free."}},
+         .why_not = why_not_divided,
+         .plan = plan_vfs,
+         .more = "This machine keeps the card; each virtual function goes to a guest of its own, "
+                 "with the MAC address and VLAN that the card has for it. While their number "
+                 "changes all of them are gone for a moment."},
+        {.subject = "device",
+         .verb = "restore",
+         .label = "Make again",
+         .help = "Makes the virtual functions that are kept; the boot unit does this.",
+         .why_not = why_not_divided,
+         .plan = make_vfs_again},
+        {.subject = "device",
          .verb = "mind",
          .label = "Mind",
          .help = "Waits until a guest has ended and gives its devices back; a start runs this by "
@@ -106,7 +176,7 @@ std::span<const Command> device_commands() {
 }
 
 std::vector<std::span<const ActionKind>> passthrough_action_tables() {
-    return {binding_actions(), mediated_actions(), mind_actions()};
+    return {binding_actions(), mediated_actions(), mind_actions(), sriov_actions(), use_actions()};
 }
 
 }  // namespace lodge

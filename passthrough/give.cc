@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/boot_unit.h"
 #include "engine/commands/common.h"
 #include "engine/engine.h"
 #include "engine/error.h"
@@ -10,6 +11,8 @@
 #include "passthrough/binding.h"
 #include "passthrough/findings.h"
 #include "passthrough/identity.h"
+#include "passthrough/pool.h"
+#include "passthrough/usb_choice.h"
 
 // Devices into configurations and out of them. What happens to the machine happens at the guest's
 // start and end (kinds.cc).
@@ -69,6 +72,12 @@ Plan give_usb(Engine& engine, const Inventory& inventory, const UsbDevice& devic
               const Guest& guest, const Values& words) {
     if (device.hub)
         fail(Exit::refused, "{} is a hub: give the devices behind it one by one", device.port);
+    for (const Use& use : device.uses) {
+        const bool lives_on = use.kind == UseKind::disk;
+        if (use.needed.empty() || (words.flag("anyway") && !lives_on)) continue;
+        fail(Exit::refused, "cannot give {} ({}) to {}: {}{}", printable(device.words()),
+             device.port, guest_words(guest), use.needed, lives_on ? "" : "; --anyway does it");
+    }
     size_t alike = 0;
     for (const UsbDevice& other : inventory.usb)
         alike += other.ids() == device.ids() ? 1 : 0;
@@ -91,6 +100,20 @@ Plan give_usb(Engine& engine, const Inventory& inventory, const UsbDevice& devic
     return plan;
 }
 
+// What the mapping means is chosen, and looked at, at each start.
+Plan give_mapping(Engine& engine, const Guest& guest, std::string_view kind,
+                  const std::string& name) {
+    const bool pci = kind == "pci";
+    std::string value =
+        free_key(guest.config, pci ? "hostpci" : "usb", pci ? 16 : 14) + "=mapping=" + name;
+    if (pci && is_q35(guest.config)) value += ",pcie=1";
+    Plan plan = guest.kind->set(engine, guest, {{"values", value}});
+    plan.title = fmt::format("give {} to {}", name, guest_words(guest));
+    plan.afterwards = fmt::format("{} gets a device of the mapping {} at its next start",
+                                  guest_words(guest), name);
+    return plan;
+}
+
 }  // namespace
 
 Plan plan_give(Engine& engine, const Values& words) {
@@ -98,14 +121,16 @@ Plan plan_give(Engine& engine, const Values& words) {
     const std::string& word = words.text("device");
     refuse_container(guest, word);
     const Inventory inventory = take_inventory(engine, look_around(engine.host), true);
-    if (const UsbDevice* device = inventory.find_usb(word))
+    if (const UsbDevice* device = find_usb(inventory, word))
         return give_usb(engine, inventory, *device, guest, words);
+    for (const char* kind : {"pci", "usb"})
+        if (has_mapping(engine.host, kind, word)) return give_mapping(engine, guest, kind, word);
     std::vector<const PciFunction*> functions;
     for (const PciFunction* one : functions_at(inventory, word))
         if (!one->is_bridge) functions.push_back(one);
     if (functions.empty())
         fail(Exit::not_found,
-             "there is no device {} that can be given; lodge device list shows them",
+             "there is no device or mapping {} that can be given; lodge device list shows devices",
              printable(word));
     if (!engine.host.is_root()) throw Error(Exit::missing, "only root hands devices over");
     refuse_twice(inventory, functions, guest);
@@ -118,12 +143,9 @@ Plan plan_give(Engine& engine, const Values& words) {
     plan.title =
         fmt::format("give {} to {}", short_address(*full_address(word)), guest_words(guest));
     plan.warnings.insert(plan.warnings.begin(), weighed.warnings.begin(), weighed.warnings.end());
-    const std::string path = identity_path(engine.host, guest.id);
-    plan.step(
-        "remember which device this is",
-        {"write",
-         {{"path", path},
-          {"content", identities_with(engine.host, guest.id, functions, words.flag("anyway"))}}});
+    plan_write(plan, engine.host, identity_path(engine.host, guest.id),
+               identities_with(engine.host, guest.id, functions, words.flag("anyway")),
+               "remember which device this is");
     plan.afterwards = fmt::format(
         "{} is given to {}: {}", functions.front()->name(), guest_words(guest),
         vm_process(engine.host, guest.id) ? "from its next start on" : "it has it when it starts");
@@ -165,7 +187,7 @@ Plan plan_take_back(Engine& engine, const Values& words) {
     const Inventory inventory = take_inventory(engine, {}, true);
     std::vector<Claim> claims;
     std::vector<const PciFunction*> functions = functions_at(inventory, word);
-    const UsbDevice* usb = inventory.find_usb(word);
+    const UsbDevice* usb = find_usb(inventory, word);
     if (usb) add_claims(usb->wanted_by, usb->wanted_by_guests, claims);
     for (const PciFunction* one : functions)
         add_claims(one->wanted_by, one->wanted_by_guests, claims);

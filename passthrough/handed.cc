@@ -17,6 +17,7 @@ Handed from_json(const std::string& address, const json& value) {
     handed.address = address;
     handed.guest = value.value("guest", 0);
     handed.driver = value.value("driver", "");
+    handed.preferred = value.value("preferred", "");
     handed.ids = value.value("ids", "");
     handed.slot_path = value.value("slot", "");
     handed.group = value.value("group", -1);
@@ -34,6 +35,7 @@ std::string handed_folder(const Host& host) {
 json net_as_json(const HandedNet& net) {
     return {{"name", net.name},
             {"up", net.up},
+            {"mtu", net.mtu},
             {"master", net.master},
             {"addresses", net.addresses},
             {"gateways", net.gateways}};
@@ -43,6 +45,7 @@ HandedNet net_from_json(const json& value) {
     HandedNet net;
     net.name = value.value("name", "");
     net.up = value.value("up", false);
+    net.mtu = value.value("mtu", int64_t{0});
     net.master = value.value("master", "");
     net.addresses = value.value("addresses", std::vector<std::string>());
     net.gateways = value.value("gateways", std::vector<std::string>());
@@ -53,8 +56,10 @@ void remember(const Host& host, const Handed& handed) {
     json nets = json::array();
     for (const HandedNet& net : handed.nets)
         nets.push_back(net_as_json(net));
-    const json value = {{"guest", handed.guest},    {"driver", handed.driver}, {"ids", handed.ids},
-                        {"slot", handed.slot_path}, {"group", handed.group},   {"nets", nets}};
+    const json value = {
+        {"guest", handed.guest}, {"driver", handed.driver},  {"preferred", handed.preferred},
+        {"ids", handed.ids},     {"slot", handed.slot_path}, {"group", handed.group},
+        {"nets", nets}};
     host.write_volatile(handed_folder(host) + "/" + handed.address, value.dump(2) + "\n");
 }
 

@@ -106,11 +106,13 @@ struct UsbDevice {
     std::vector<std::string> drivers;  // of its interfaces
     std::string controller;            // address of the PCI function that it hangs on
     std::vector<Use> uses;
+    int holder = 0;  // running guest whose QEMU has it open; 0: none
     std::vector<std::string> wanted_by;
     std::vector<int> wanted_by_guests;
 
     std::string ids() const;
     std::string words() const;  // maker and name, else the ids
+    std::string node() const;   // "/dev/bus/usb/001/004"
 };
 
 // Surroundings is what of the machine is not in files below the Host's root.

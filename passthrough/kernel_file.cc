@@ -16,17 +16,8 @@
 namespace lodge {
 namespace {
 
-// One write(2), as the kernel's files want it; waits as long as the kernel does.
-int write_real(const std::string& path, std::string_view text) {
-    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd) return errno;
-    return ::write(fd.get(), text.data(), text.size()) < 0 ? errno : 0;
-}
-
-KernelWriter kernel = write_real;
-
 // The process that writes: it says its errno by a pipe, so that nothing else of it matters.
-pid_t start_writer(const std::string& path, std::string_view text, Fd& answer) {
+pid_t start_writer(const Host& host, const std::string& path, std::string_view text, Fd& answer) {
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) fail_errno(errno, "cannot make a pipe");
     answer = Fd(ends[0]);
@@ -38,21 +29,17 @@ pid_t start_writer(const std::string& path, std::string_view text, Fd& answer) {
     const auto end = static_cast<unsigned>(tell.get());
     if (end > 0) ::close_range(0, end - 1, 0);
     ::close_range(end + 1, ~0U, 0);
-    const int trouble = kernel(path, text);
+    const int trouble = host.write_kernel(path, text);
     const ssize_t told = ::write(tell.get(), &trouble, sizeof trouble);
     ::_exit(told == sizeof trouble ? 0 : 1);
 }
 
 }  // namespace
 
-void set_kernel(KernelWriter writer) {
-    kernel = writer ? writer : write_real;
-}
-
-void write_kernel_within(const std::string& path, std::string_view text, const std::string& what,
-                         int64_t seconds) {
+void write_kernel_within(const Host& host, const std::string& path, std::string_view text,
+                         const std::string& what, int64_t seconds) {
     Fd answer;
-    const pid_t pid = start_writer(path, text, answer);
+    const pid_t pid = start_writer(host, path, text, answer);
     if (!wait_end(answer, std::chrono::seconds(seconds))) {
         // A process that the kernel holds does not die by this; nothing more is done with it.
         ::kill(pid, SIGKILL);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/boot_unit.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -12,6 +13,7 @@
 #include "passthrough/identity.h"
 #include "passthrough/mediated.h"
 #include "passthrough/mind.h"
+#include "passthrough/sriov.h"
 
 namespace lodge {
 namespace {
@@ -122,6 +124,7 @@ void HostPci::plan_start(Engine& engine, const Guest& guest, Plan& plan) const {
         fail(Exit::missing, "cannot start {}: only root hands devices over", words);
     const Inventory inventory = take_inventory(engine, look_around(engine.host), false);
     std::vector<const PciFunction*> whole, all;
+    std::vector<std::pair<std::string, const PciFunction*>> virtuals;
     for (const PciChoice& choice : choose_devices(engine.host, inventory, guest)) {
         if (!choice.problem.empty())
             fail(Exit::not_found, "cannot start {}: {}: {}", words, choice.wish.key,
@@ -135,6 +138,8 @@ void HostPci::plan_start(Engine& engine, const Guest& guest, Plan& plan) const {
             fail(Exit::not_found, "cannot start {}: {}: there is no ROM file {}", words,
                  choice.wish.key, rom);
         all.insert(all.end(), choice.functions.begin(), choice.functions.end());
+        for (const PciFunction* one : choice.functions)
+            if (one->is_virtual()) virtuals.emplace_back(choice.wish.key, one);
         if (!choice.wish.keep_driver)
             whole.insert(whole.end(), choice.functions.begin(), choice.functions.end());
     }
@@ -143,11 +148,10 @@ void HostPci::plan_start(Engine& engine, const Guest& guest, Plan& plan) const {
     refuse_blocked(engine.host, guest, judgement);
     for (const Finding& finding : judgement.findings)
         plan.warn(fmt::format("{}: {}", finding.code, finding.reason));
-    const std::string path = identity_path(engine.host, guest.id);
-    const std::string identities = identities_with(engine.host, guest.id, all);
-    if (engine.host.read(path).value_or("") != identities)
-        plan.step("remember which devices these are",
-                  {"write", {{"path", path}, {"content", identities}}});
+    plan_write(plan, engine.host, identity_path(engine.host, guest.id),
+               identities_with(engine.host, guest.id, all), "remember which devices these are");
+    for (const auto& [key, function] : virtuals)
+        plan_vf_mac(engine, inventory, *function, guest.id, key, plan);
     if (!whole.empty()) plan_hand_over(engine, inventory, guest.id, whole, plan);
 }
 
@@ -178,7 +182,7 @@ std::vector<PciChoice> choose_devices(const Host& host, const Inventory& invento
 }
 
 std::span<const DeviceKind* const> passthrough_devices() {
-    static constexpr const DeviceKind* all[] = {&host_pci};
+    static const DeviceKind* const all[] = {&host_pci, &usb_kind()};
     return all;
 }
 

@@ -10,8 +10,9 @@
 
 namespace lodge {
 
-// What this machine can give guests: hostpci[n].
+// What this machine can give guests: hostpci[n], usb[n].
 std::span<const DeviceKind* const> passthrough_devices();
+const DeviceKind& usb_kind();  // usb_kind.cc
 
 // Chosen functions for one hostpci[n]: of a pool the first that is free.
 struct PciChoice {

@@ -19,6 +19,7 @@ void run_make(Work& work, const Values& on) {
     const std::string folder = host.system(kDevices + number);
     if (!host.exists(folder))
         write_kernel_within(
+            host,
             host.system(on.text("folder") + "/mdev_supported_types/" + on.text("type") + "/create"),
             number, "cannot make a " + on.text("type"), on.integer("limit", 30));
     const std::string group = real_path(host, kDevices + number + "/iommu_group");
@@ -32,7 +33,7 @@ void run_remove(Work& work, const Values& on) {
     const Host& host = work.engine().host;
     const std::string folder = host.system(kDevices + on.text("number"));
     if (host.exists(folder))
-        write_kernel_within(folder + "/remove", "1", "cannot take a mediated device away",
+        write_kernel_within(host, folder + "/remove", "1", "cannot take a mediated device away",
                             on.integer("limit", 30));
 }
 

@@ -4,14 +4,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/loop.h"
 #include "engine/units.h"
 #include "engine/vm/life.h"
+#include "engine/vm/usb_live.h"
 #include "engine/vm/vm.h"
-#include "passthrough/binding.h"
+#include "passthrough/handed.h"
+#include "passthrough/udev.h"
+#include "passthrough/usb_follow.h"
+#include "passthrough/wishes.h"
 
 namespace lodge {
 namespace {
@@ -50,17 +57,86 @@ void plan_mind(Engine& engine, int guest, Plan& plan) {
             "lodge is not in a place where it could be started to wait for the guest's end");
         return;
     }
-    plan.step("have somebody wait for its end, to give its devices back",
-              {"device-mind", {{"guest", guest}}});
+    plan.step(
+        "have somebody wait for its end, to give its devices back, and follow what is plugged in",
+        {"device-mind", {{"guest", guest}}});
 }
+
+namespace {
+
+// Minder waits for the end of one QEMU process; until then it follows what is plugged in on USB.
+class Minder {
+  public:
+    Minder(Engine& engine, int guest, const ProcessId& process)
+        : engine_(engine), guest_(guest), pidfd_(open_process(engine.host, process)) {}
+
+    void wait() {
+        if (!pidfd_) return;
+        end_ = loop_.on_end(pidfd_.get(), [this] { loop_.stop(); });
+        try {
+            watch_.emplace(loop_, std::vector<UdevWatch::Filter>{{"usb", "usb_device"}},
+                           [this](const UdevWatch::Event& event) {
+                               // "add" comes before the device can be used, "bind" after.
+                               if (event.action == "bind" || event.action == "remove") look_soon();
+                           });
+        } catch (const Error& error) {
+            say(error.what());
+        }
+        look_soon();
+        loop_.run();
+    }
+
+  private:
+    static void say(const std::string& line) {
+        fmt::print("{}\n", printable(line));
+        std::fflush(stdout);
+    }
+
+    // Several come together: a hub with all that is behind it.
+    void look_soon(std::chrono::milliseconds delay = std::chrono::milliseconds(200)) {
+        soon_ = loop_.after(delay, std::chrono::milliseconds(50), [this] { look(); });
+    }
+
+    void look() {
+        try {
+            const Guest guest = load_guest(engine_, guest_);
+            if (usb_wishes(engine_.host, guest.config).empty()) return;
+            const Plan plan = plan_follow_usb(engine_, guest, vm_usb_nodes(engine_.host, guest));
+            if (plan.steps.empty()) return;
+            say(plan.title);
+            const JobRecord record = engine_.jobs.follow(engine_.jobs.start(engine_, plan), {});
+            if (record.exit == Exit::busy) look_soon(seconds(1));
+        } catch (const Error& error) {
+            // Another job is at work on the guest, or it is about to end: then its end is noticed.
+            say(error.what());
+            if (error.exit() == Exit::busy) look_soon(seconds(1));
+        }
+    }
+
+    Engine& engine_;
+    const int guest_;
+    const Fd pidfd_;
+    Loop loop_;
+    std::optional<UdevWatch> watch_;
+    Loop::Source end_, soon_;
+};
+
+// One minds a process; a second one has nothing to do.
+void wait_for_end(Engine& engine, int guest, const ProcessId& process) {
+    const std::string path = fmt::format("{}/mind-{}-{}-{}", handed_folder(engine.host), guest,
+                                         process.pid, process.start);
+    engine.host.make_folder(handed_folder(engine.host));
+    const FileLock alone(path, fmt::format("guest {} is minded already", guest),
+                         std::chrono::milliseconds(0));
+    Minder(engine, guest, process).wait();
+    engine.host.remove(path);
+}
+
+}  // namespace
 
 int mind_guest(Engine& engine, int guest) {
     const auto process = vm_process(engine.host, guest);
-    if (process) {
-        const Fd pidfd = open_process(engine.host, *process);
-        while (pidfd && !wait_end(pidfd, std::chrono::hours(24)))
-            continue;
-    }
+    if (process) wait_for_end(engine, guest, *process);
     // Whoever stopped it gives them back as well, and comes first.
     for (;;) {
         if (vm_process(engine.host, guest) || !has_devices(engine.host, guest)) return 0;

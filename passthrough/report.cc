@@ -6,6 +6,8 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
+#include "passthrough/sriov.h"
+#include "passthrough/usb_choice.h"
 
 namespace lodge {
 
@@ -94,6 +96,30 @@ void add_rows(const PciFunction& function, const Inventory& inventory, Rows& row
     add("guest", claim_words(function));
 }
 
+// What the card says of its virtual functions, and who has each.
+json add_vfs(const Host& host, const PciFunction& card, const Inventory& inventory, Rows& rows) {
+    json all = json::array();
+    const auto settings = read_vfs(host, interface_of(host, card.address));
+    for (size_t i = 0; i < card.virtuals.size(); ++i) {
+        const PciFunction* one = inventory.find(card.virtuals[i]);
+        std::string words = short_address(card.virtuals[i]);
+        json value = {{"number", i}, {"address", card.virtuals[i]}};
+        for (const VfSetting& setting : settings) {
+            if (setting.number != static_cast<int>(i)) continue;
+            const std::string line = setting.print();
+            words += line.substr(std::min(line.find(' '), line.size()));
+            value["mac"] = setting.mac ? json(*setting.mac) : json(nullptr);
+            value["vlan"] = setting.vlan ? json(*setting.vlan) : json(nullptr);
+            value["trust"] = setting.trust ? json(*setting.trust) : json(nullptr);
+            value["spoofchk"] = setting.spoofcheck ? json(*setting.spoofcheck) : json(nullptr);
+        }
+        if (one && !claim_words(*one).empty()) words += ", " + claim_words(*one);
+        rows.push_back({fmt::format("virtual {}", i), printable(words)});
+        all.push_back(std::move(value));
+    }
+    return all;
+}
+
 Report show_usb(const UsbDevice& device) {
     Rows rows;
     const auto add = [&](const char* key, const std::string& value) {
@@ -149,11 +175,13 @@ Report list_devices(Engine& engine, const Values& words) {
 Report show_device(Engine& engine, const Values& words) {
     const Inventory inventory = take_inventory(engine, look_around(engine.host), true);
     const std::string& word = words.text("device");
-    if (const UsbDevice* device = inventory.find_usb(word)) return show_usb(*device);
+    if (const UsbDevice* device = find_usb(inventory, word)) return show_usb(*device);
     const PciFunction& function = need_function(inventory, word);
     Rows rows;
     add_rows(function, inventory, rows);
     json value = function_json(function);
+    if (function.vfs_now > 0)
+        value["virtual_functions"] = add_vfs(engine.host, function, inventory, rows);
     if (!function.is_bridge) {
         const Judgement judgement = judge(engine, inventory, {&function});
         rows.push_back({"handed over", judgement.line()});

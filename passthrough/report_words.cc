@@ -73,6 +73,7 @@ std::string claim_words(const PciFunction& function) {
 }
 
 std::string claim_words(const UsbDevice& device) {
+    if (device.holder != 0) return fmt::format("with {}", device.holder);
     return device.wanted_by.empty() ? "" : "wanted by " + join(device.wanted_by, ", ");
 }
 
@@ -136,6 +137,7 @@ json usb_json(const UsbDevice& device) {
             {"drivers", device.drivers},
             {"controller", or_null(device.controller)},
             {"uses", uses_json(device.uses)},
+            {"guest", device.holder == 0 ? json(nullptr) : json(device.holder)},
             {"wanted_by", device.wanted_by}};
 }
 

@@ -39,6 +39,8 @@ void restore_net(Work& work, const HandedNet& net) {
                              printable(net.name)));
         return;
     }
+    if (net.mtu > 0 && host.read_line(sys + "/mtu") != std::to_string(net.mtu))
+        ip(work, {"link", "set", "dev", net.name, "mtu", std::to_string(net.mtu)});
     if (!net.master.empty()) ip(work, {"link", "set", "dev", net.name, "master", net.master});
     if (!net.up) return;
     ip(work, {"link", "set", "dev", net.name, "up"});

@@ -83,9 +83,64 @@ std::vector<PciWish> pci_wishes(const Host& host, const Config& config) {
     return wishes;
 }
 
-bool UsbWish::fits(const UsbDevice& device) const {
-    return host == device.port || host == device.ids();
+bool UsbWish::Way::fits(const UsbDevice& device) const {
+    return (port.empty() || port == device.port) && (ids.empty() || ids == device.ids());
 }
+
+std::string UsbWish::Way::words() const {
+    if (port.empty()) return ids;
+    return ids.empty() ? "what is in port " + port : ids + " in port " + port;
+}
+
+bool UsbWish::fits(const UsbDevice& device) const {
+    return std::any_of(ways.begin(), ways.end(), [&](const Way& way) { return way.fits(device); });
+}
+
+bool UsbWish::by_port() const {
+    return std::all_of(ways.begin(), ways.end(), [](const Way& way) { return !way.port.empty(); });
+}
+
+std::string UsbWish::words() const {
+    if (ways.size() == 1) return ways.front().words();
+    return "any of the mapping " + printable(mapping);
+}
+
+namespace {
+
+// "0x1A86:0x55D4" as the kernel's files have it; "" when it is no pair of ids.
+std::string plain_ids(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    auto ids = split(text, ':');
+    if (ids.size() != 2) return "";
+    for (std::string& one : ids) {
+        if (one.starts_with("0x")) one.erase(0, 2);
+        if (one.size() != 4 || one.find_first_not_of("0123456789abcdef") != std::string::npos)
+            return "";
+    }
+    return join(ids, ":");
+}
+
+bool is_port(std::string_view text) {
+    return !text.empty() && text.find('-') != std::string_view::npos &&
+           text.find_first_not_of("0123456789-.") == std::string_view::npos;
+}
+
+void take_usb_mapping(const Host& host, UsbWish& wish) {
+    for (const Mapped& one : mapped_as(host, "usb", wish.mapping)) {
+        const UsbWish::Way way{one.path, plain_ids(one.ids)};
+        if (way.port.empty() ? way.ids.empty() : !is_port(way.port))
+            wish.problem = fmt::format("the mapping {} names no USB device: '{}'",
+                                       printable(wish.mapping), printable(one.path + one.ids));
+        else
+            wish.ways.push_back(way);
+    }
+    if (wish.ways.empty() && wish.problem.empty())
+        wish.problem = fmt::format("there is no mapping {} in {}/mapping/usb.cfg",
+                                   printable(wish.mapping), host.config_folder());
+}
+
+}  // namespace
 
 std::vector<UsbWish> usb_wishes(const Host& host, const Config& config) {
     std::vector<UsbWish> wishes;
@@ -94,19 +149,17 @@ std::vector<UsbWish> usb_wishes(const Host& host, const Config& config) {
         if (!value) continue;
         UsbWish wish;
         wish.key = key;
-        wish.host = value->text("host");
         wish.mapping = value->text("mapping");
-        std::transform(wish.host.begin(), wish.host.end(), wish.host.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        if (wish.host == "spice") continue;
-        if (wish.host.empty() && !wish.mapping.empty()) {
-            const auto mapped = mapped_as(host, "usb", wish.mapping);
-            if (mapped.empty())
-                wish.problem = fmt::format("there is no mapping {} in {}/mapping/usb.cfg",
-                                           printable(wish.mapping), host.config_folder());
-            else
-                wish.host = mapped[0].path.empty() ? mapped[0].ids : mapped[0].path;
-        }
+        const std::string named = value->text("host");
+        if (named == "spice") continue;
+        if (const std::string ids = plain_ids(named); !ids.empty())
+            wish.ways.push_back({"", ids});
+        else if (is_port(named))
+            wish.ways.push_back({named, ""});
+        else if (named.empty() && !wish.mapping.empty())
+            take_usb_mapping(host, wish);
+        else
+            wish.problem = "it names no device: host= or mapping= is missing";
         wishes.push_back(std::move(wish));
     }
     return wishes;

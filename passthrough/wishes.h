@@ -30,12 +30,22 @@ std::vector<PciWish> pci_wishes(const Host& host, const Config& config);
 
 // UsbWish is what a usb[n] of a configuration asks for.
 struct UsbWish {
+    // Way is a device that would do: whatever is in a port, whatever has the ids ("1234:abcd"), or,
+    // with both, what has the ids and is in that port.
+    struct Way {
+        std::string port, ids;
+        bool fits(const UsbDevice& device) const;
+        std::string words() const;  // "1234:abcd", "what is in port 1-2"
+    };
     std::string key;
-    std::string host;  // "1234:abcd" or "1-2.3"; of the mapping's first device
+    std::vector<Way> ways;  // several: of a mapping with as many devices
     std::string mapping;
-    std::string problem;
+    std::string problem;  // why it says nothing that can be had; "" when it does
     bool fits(const UsbDevice& device) const;
+    bool by_port() const;
+    std::string words() const;
 };
+// Those of redirection by SPICE are left out: they are no device of this machine.
 std::vector<UsbWish> usb_wishes(const Host& host, const Config& config);
 
 // Mapped is one device of a mapping, a "map" line of <config>/mapping/pci.cfg or usb.cfg, whose

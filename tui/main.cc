@@ -19,7 +19,6 @@ int main(int argc, char** argv) {
     verbs.push_back(power_actions());
     for (const auto& table : passthrough_action_tables())
         verbs.push_back(table);
-    join_devices(passthrough_devices());
-    return run_words(tables, Actions(std::move(verbs)),
+    return run_words(tables, Actions(std::move(verbs)), passthrough_devices(),
                      std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -288,7 +288,7 @@ struct Filler {
     std::string_view subject, verb, word;
     size_t place;  // operands before it
 };
-constexpr Filler fillers[] = {{"device", "give", "to", 1}};
+constexpr Filler fillers[] = {{"device", "give", "to", 1}, {"device", "use", "for", 1}};
 
 std::vector<std::string> without_fillers(const Command& command, std::vector<std::string> words) {
     for (const Filler& filler : fillers) {

@@ -226,7 +226,8 @@ void recover(Engine& engine, const ParsedWords& parsed, const Output& output) {
         output.warning(line);
 }
 
-int run_words(CommandTables tables, const Actions& actions, const std::vector<std::string>& words) {
+int run_words(CommandTables tables, const Actions& actions,
+              std::span<const DeviceKind* const> devices, const std::vector<std::string>& words) {
     Output output = Output::find("auto");
     output.json = std::find(words.begin(), words.end(), "--json") != words.end();
     try {
@@ -242,7 +243,7 @@ int run_words(CommandTables tables, const Actions& actions, const std::vector<st
             if (const int status = no_command(tables, parsed, output); status >= 0) return status;
         refuse_mixed(parsed);
         Host host = Host::real();
-        Engine engine(host, actions, guest_kinds());
+        Engine engine(host, actions, guest_kinds(), devices);
         if (parsed.other == "complete") {
             output.print(complete_words(tables, engine, parsed.rest));
             return 0;

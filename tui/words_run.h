@@ -11,6 +11,7 @@ namespace lodge {
 
 struct Engine;
 class Actions;
+class DeviceKind;
 
 // Whether a word that may be a guest is a volume instead ("local:101/x.qcow2", "/path"): some
 // commands take either.
@@ -36,7 +37,8 @@ int run_command(Engine& engine, const ParsedWords& parsed, const Output& output)
 int run_plans(Engine& engine, const ParsedWords& parsed, const Output& output);
 
 // What `lodge <words>` does, errors told on stderr; returns the exit status. `actions` are the
-// verbs of all modules.
-int run_words(CommandTables tables, const Actions& actions, const std::vector<std::string>& words);
+// verbs of all modules, `devices` what guests can be given.
+int run_words(CommandTables tables, const Actions& actions,
+              std::span<const DeviceKind* const> devices, const std::vector<std::string>& words);
 
 }  // namespace lodge

@@ -40,8 +40,6 @@ struct MachineFacts {
     bool vhost_net = false;                  // /dev/vhost-net is there
     bool io_uring = true;                    // the kernel lets QEMU use it
     std::map<std::string, int> bridge_mtus;  // bytes, of bridges that differ from 1500
-    // usb[n]'s host= ("1234:abcd", "1-2.3") -> /dev/bus/usb/BBB/DDD of a device that is plugged in
-    std::map<std::string, std::string> usb_devices;
     std::map<std::string, std::string> directory_mappings;  // virtiofs dirid -> host folder
     // What hostpci[n] means now: functions in the order of their numbers ("0000:01:00.0"), or the
     // folder of a mediated device (/sys/bus/mdev/devices/UUID).
@@ -50,11 +48,12 @@ struct MachineFacts {
         std::string mediated;
         std::string romfile;  // full path; "" for none
     };
-    std::map<std::string, Passed> passed;                // by key: "hostpci0"
-    std::map<std::string, std::string> passed_problems;  // key -> why it cannot be passed
-    // The node of a usb[n] that names its device otherwise than by host= (a mapping).
-    std::map<std::string, std::string> usb_nodes;  // by key
-    std::string cloudinit_iso;                     // path of the generated ISO, "" when none
+    std::map<std::string, Passed> passed;  // by key: "hostpci0"
+    // Why hostpci[n] or usb[n] is left out of the command line, by key.
+    std::map<std::string, std::string> passed_problems;
+    // What usb[n] means now: /dev/bus/usb/BBB/DDD of a device that is plugged in, by key.
+    std::map<std::string, std::string> usb_nodes;
+    std::string cloudinit_iso;  // path of the generated ISO, "" when none
     // Paths in place of descriptors, so that a person's shell can run the command line.
     bool by_path = false;
 };

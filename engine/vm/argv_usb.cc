@@ -16,15 +16,18 @@ void add_host_device(Builder& builder, const std::string& key, const Properties&
     const std::string host = usb.text("host");
     if (host == "spice")
         return builder.warn("{}: redirection needs SPICE, which Lodge does not offer", key);
-    if (host.empty())
+    const auto node = builder.facts.usb_nodes.find(key);
+    const auto problem = builder.facts.passed_problems.find(key);
+    if (problem != builder.facts.passed_problems.end())
+        return builder.warn("{}: {}", key, problem->second);
+    if (host.empty() && node == builder.facts.usb_nodes.end())
         return builder.warn("{}: mapping {} is not known: name the device by host=", key,
                             usb.text("mapping"));
     builder.begin(key);
     Json device = {{"driver", "usb-host"}, {"id", key}, {"bus", bus}};
     if (const int place = builder.boot_index(key); place > 0) device["bootindex"] = place;
-    const auto found = builder.facts.usb_devices.find(host);
-    if (found != builder.facts.usb_devices.end()) {
-        device["hostdevice"] = builder.hand_over_file(found->second, false);
+    if (node != builder.facts.usb_nodes.end()) {
+        device["hostdevice"] = builder.hand_over_file(node->second, false);
     } else if (const size_t colon = host.find(':'); colon != std::string::npos) {
         // Vendor and product: it is taken when it appears, if QEMU's user may open it by then.
         device["vendorid"] = "0x" + host.substr(0, colon);
@@ -70,7 +73,7 @@ void add_usb(Builder& builder) {
         const auto usb = config.properties(key);
         if (!usb) continue;
         const bool on_xhci = xhci || usb->flag("usb3");
-        if (!on_xhci && !ehci && usb->text("host") != "spice" && usb->has("host")) {
+        if (!on_xhci && !ehci && usb->text("host") != "spice") {
             builder.begin("usb");
             builder.pci_device("ehci", {{"driver", "usb-ehci"}, {"id", "ehci"}});
             ehci = true;

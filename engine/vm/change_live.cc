@@ -3,6 +3,7 @@
 #include <set>
 
 #include "engine/cgroup.h"
+#include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/units.h"
@@ -249,7 +250,14 @@ std::string plan_live_change(Engine& engine, const Guest& guest, const Wish& wis
     if (is_disk_key(key)) return change_disk(engine, guest, wish, plan);
     if (is_indexed(key, "usb")) {
         if (!hotplug_allows(guest.config, "usb")) return "hotplug does not say usb";
-        if (wish.is_new()) return plan_attach(engine, guest, wish, plan);
+        if (wish.is_new()) {
+            const std::string why_not = plan_attach(engine, guest, wish, plan);
+            if (!why_not.empty()) return why_not;
+            // Somebody follows when it is unplugged and comes back.
+            for (const DeviceKind* kind : engine.devices)
+                if (kind->key() == "usb") kind->plan_started(engine, with_wish(guest, wish), plan);
+            return "";
+        }
         if (!wish.is_gone()) return only_at_start;
         plan_detach(guest, wish, plan);
         return "";

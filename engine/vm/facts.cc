@@ -179,28 +179,6 @@ void take_bridges(const Host& host, const Config& config, MachineFacts& facts) {
     facts.vhost_net = host.exists(host.system("/dev/vhost-net"));
 }
 
-// Which device node a usb[n]'s host= means now (sysfs: Documentation/ABI/stable/sysfs-bus-usb).
-void take_usb(const Host& host, const Config& config, MachineFacts& facts) {
-    const std::string folder = host.system("/sys/bus/usb/devices");
-    for (const std::string& key : config.indexed("usb")) {
-        const auto usb = config.properties(key);
-        const std::string wanted = usb ? usb->text("host") : "";
-        if (wanted.empty() || wanted == "spice") continue;
-        for (const std::string& name : host.list(folder)) {
-            const std::string device = folder + "/" + name + "/";
-            const std::string ids =
-                host.read_line(device + "idVendor") + ":" + host.read_line(device + "idProduct");
-            if (name != wanted && ids != wanted) continue;
-            const auto bus = parse_integer(host.read_line(device + "busnum"));
-            const auto number = parse_integer(host.read_line(device + "devnum"));
-            if (bus && number)
-                facts.usb_devices[wanted] =
-                    host.system(fmt::format("/dev/bus/usb/{:03}/{:03}", *bus, *number));
-            break;
-        }
-    }
-}
-
 // <config>/mapping/directory.cfg as Proxmox VE has it: a line with the name, then indented
 // "map node=…,path=/folder" lines. The first map counts: Lodge is one node.
 void take_directories(const Host& host, MachineFacts& facts) {
@@ -248,8 +226,7 @@ MachineFacts vm_facts(Engine& engine, const Guest& guest) {
              guest_words(guest));
     take_volumes(engine, config, facts);
     if (!config.indexed("net").empty()) take_bridges(host, config, facts);
-    take_usb(host, config, facts);
-    for (const DeviceKind* kind : joined_devices())
+    for (const DeviceKind* kind : engine.devices)
         if (!config.indexed(kind->key()).empty()) kind->add_facts(engine, guest, facts);
     if (config.current.has("tpmstate0")) facts.swtpm = host.program("swtpm").value_or("");
     if (!config.indexed("virtiofs").empty()) {

@@ -229,9 +229,16 @@ std::string commands_as_shell(const Values& on) {
 
 std::string plan_attach(Engine& engine, const Guest& guest, const Wish& wish, Plan& plan) {
     const Guest after = with_wish(guest, wish);
+    const MachineFacts facts = facts_for(engine, after);
+    // What is on USB comes and goes: it is plugged in when it is there.
+    if (const auto absent = facts.passed_problems.find(wish.key);
+        absent != facts.passed_problems.end()) {
+        plan.warn(wish.key + ": " + absent->second);
+        return "";
+    }
     VmAttachment attachment;
     try {
-        attachment = vm_attachment(after.config, guest.id, facts_for(engine, after), wish.key);
+        attachment = vm_attachment(after.config, guest.id, facts, wish.key);
     } catch (const Error& error) {
         if (error.exit() != Exit::refused) throw;
         return error.what();

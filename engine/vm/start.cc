@@ -197,14 +197,14 @@ Plan vm_start_steps(Engine& engine, const Guest& guest) {
     if (wants_cloudinit(next.config))
         plan.step("write the cloud-init disk", cloudinit_action(guest.id));
     plan_hook(engine, next, plan, "pre-start", true);
-    for (const DeviceKind* kind : joined_devices())
+    for (const DeviceKind* kind : engine.devices)
         kind->plan_start(engine, next, plan);
     plan_helpers(engine.host, command, guest.id, plan);
     plan_vm_nat_up(engine, next.config, guest.id, plan);
     plan.step("start QEMU and wait until it says running",
               start_action(engine.host, next, command, hold),
               Action{"vm-kill", {{"guest", guest.id}}});
-    for (const DeviceKind* kind : joined_devices())
+    for (const DeviceKind* kind : engine.devices)
         kind->plan_started(engine, next, plan);
     if (state) add_resume_steps(engine, next, *state, plan);
     plan_hook(engine, next, plan, "post-start", false);

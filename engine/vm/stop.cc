@@ -41,7 +41,7 @@ Action shutdown_action(const Guest& guest, const Values& words) {
 void plan_after_end(Engine& engine, const Guest& guest, Plan& plan) {
     const size_t steps = plan.steps.size();
     plan.step("take away its sockets and its control group", {"vm-clean", {{"guest", guest.id}}});
-    for (const DeviceKind* kind : joined_devices())
+    for (const DeviceKind* kind : engine.devices)
         kind->plan_end(engine, guest, plan);
     plan_nat_leave(engine, guest.id, plan);
     plan_hook(engine, guest, plan, "post-stop", false);

@@ -13,7 +13,7 @@ namespace lodge::argv_test {
 //   kvm | no-kvm WHY | root | qemu MAJOR.MINOR | machines NAME… | cpu-models NAME… | bridge NAME
 //   [MTU] memory SIZE | cpus N | volume ID FORMAT PATH [ro] [block] [buffered] | vhost-net |
 //   passed KEY FUNCTION… | passed KEY FOLDER [rom=PATH] | not-passed KEY WHY |
-//   no-io_uring swtpm PATH | virtiofsd PATH | share DIRID FOLDER | usb HOST NODE | cloudinit PATH
+//   no-io_uring swtpm PATH | virtiofsd PATH | share DIRID FOLDER | usb KEY NODE | cloudinit PATH
 inline MachineFacts facts_of(const std::string& text) {
     MachineFacts facts;
     facts.run_folder = "/run/lodge/guest/101";
@@ -53,7 +53,7 @@ inline MachineFacts facts_of(const std::string& text) {
         else if (word == "share")
             facts.directory_mappings[words[0]] = words[1];
         else if (word == "usb")
-            facts.usb_devices[words[0]] = words[1];
+            facts.usb_nodes[words[0]] = words[1];
         else if (word == "passed") {
             MachineFacts::Passed& passed = facts.passed[words[0]];
             for (size_t i = 1; i < words.size(); ++i)

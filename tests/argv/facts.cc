@@ -72,26 +72,19 @@ TEST(Facts, QemuIsAskedOnce) {
     EXPECT_EQ(first.cpu_models, again.cpu_models);
 }
 
-TEST(Facts, BridgesUsbAndFolders) {
+TEST(Facts, BridgesAndFolders) {
     if (!has_qemu()) GTEST_SKIP() << "qemu-system-x86_64 is not installed";
     FakeMachine machine;
     machine.put("/sys/class/net/vmbr0/bridge/bridge_id", "8000\n");
     machine.put("/sys/class/net/vmbr0/mtu", "9000\n");
     machine.put("/sys/class/net/eth0/mtu", "1500\n");
-    for (const auto& [file, text] :
-         {std::pair{"idVendor", "1234"}, {"idProduct", "abcd"}, {"busnum", "1"}, {"devnum", "4"}})
-        machine.put(std::string("/sys/bus/usb/devices/1-2.3/") + file, std::string(text) + "\n");
     fs::create_directories(machine.host.config_folder() + "/mapping");
     std::ofstream(machine.host.config_folder() + "/mapping/directory.cfg")
         << "data\n\tmap node=a,path=/srv/data\n\tmap node=b,path=/other\n\nmusic\n\tmap "
            "path=/m,node=a\n";
-    const MachineFacts facts = machine.facts(
-        "net0: virtio,bridge=vmbr0\nusb0: 1234:abcd\nusb1: 1-2.3\nusb2: 1-9\nvirtiofs0: data\n");
+    const MachineFacts facts = machine.facts("net0: virtio,bridge=vmbr0\nvirtiofs0: data\n");
     EXPECT_EQ(std::vector<std::string>{"vmbr0"}, facts.bridges);
     EXPECT_EQ(9000, facts.bridge_mtus.at("vmbr0"));
-    EXPECT_TRUE(facts.usb_devices.at("1234:abcd").ends_with("/dev/bus/usb/001/004"));
-    EXPECT_TRUE(facts.usb_devices.at("1-2.3").ends_with("/dev/bus/usb/001/004"));
-    EXPECT_EQ(2U, facts.usb_devices.size());
     EXPECT_EQ("/srv/data", facts.directory_mappings.at("data"));
     EXPECT_EQ("/m", facts.directory_mappings.at("music"));
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,6 +168,46 @@ TEST_F(Binding, ADriverThatRefusesIsTold) {
     carry(kernel, back(kernel));
     EXPECT_EQ(kernel.driver("0000:01:00.0"), "e1000e");
     EXPECT_TRUE(handed_devices(kernel.host()).empty());
+}
+
+TEST_F(Binding, OneThatDoesNotComeBackKeepsNoOther) {
+    FakeKernel kernel(kMachine);
+    carry(kernel, over(kernel, {"02:00.0"}));
+    kernel.put("/.fake/refuses-snd_hda_intel", "");
+    const std::string words = failure(kernel, back(kernel));
+    EXPECT_NE(words.find("0000:02:00.1 does not come back"), std::string::npos) << words;
+    EXPECT_EQ(kernel.driver("0000:02:00.0"), "igc");
+    EXPECT_EQ(handed_devices(kernel.host()).size(), 1U);
+}
+
+TEST_F(Binding, WhatWasPreferredIsPreferredAgain) {
+    FakeKernel kernel(kMachine);
+    kernel.put("/sys/bus/pci/devices/0000:01:00.0/driver_override", "e1000e\n");
+    const std::string before = kernel.state();
+    carry(kernel, over(kernel, {"01:00.0"}));
+    carry(kernel, back(kernel));
+    EXPECT_EQ(kernel.state(), before);
+}
+
+TEST_F(Binding, AnotherDeviceInItsPlaceIsLeftAlone) {
+    FakeKernel kernel(kMachine);
+    carry(kernel, over(kernel, {"01:00.0"}));
+    kernel.put("/sys/bus/pci/devices/0000:01:00.0/device", "0x1533\n");
+    carry(kernel, back(kernel));
+    EXPECT_TRUE(handed_devices(kernel.host()).empty());
+    EXPECT_EQ(kernel.driver("0000:01:00.0"), "vfio-pci");
+}
+
+TEST_F(Binding, ANodeThatStaysIsNoGuestsAnyMore) {
+    FakeKernel kernel(std::string(kMachine) +
+                      "pci 0000:03:00.0 030000 10de:2204 driver=vfio-pci group=20\n");
+    carry(kernel, over(kernel, {"03:00.0"}));
+    const std::string node = kernel.host().system("/dev/vfio/20");
+    ASSERT_EQ(::chown(node.c_str(), 65534, 65534), 0);
+    carry(kernel, back(kernel));
+    struct stat found {};
+    ASSERT_EQ(::stat(node.c_str(), &found), 0);
+    EXPECT_EQ(found.st_uid, 0U);
 }
 
 TEST_F(Binding, ASecondGuestHearsWhoHasIt) {

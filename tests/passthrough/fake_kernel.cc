@@ -124,6 +124,37 @@ struct FakeDevices {
         return 0;
     }
 
+    // As sriov_numvfs_store() does (drivers/pci/pci-sysfs.c): from none or to none only.
+    int divide(const fs::path& folder, int count) const {
+        const fs::path card = fs::canonical(folder);
+        const std::string address = card.filename().string();
+        const int now = std::stoi(read(card / "sriov_numvfs"));
+        if (count > std::stoi(read(card / "sriov_totalvfs"))) return ERANGE;
+        if (now != 0 && count != 0) return EBUSY;
+        const auto name = [&](int i) { return address.substr(0, 8) + fmt::format("10.{}", i); };
+        for (int i = 0; i < now; ++i) {
+            if (!driver_of(name(i)).empty()) detach(name(i));
+            fs::remove(card / fmt::format("virtfn{}", i));
+            fs::remove(root / "sys/bus/pci/devices" / name(i));
+            fs::remove_all(card.parent_path() / name(i));
+        }
+        for (int i = 0; i < count; ++i) {
+            const fs::path own = card.parent_path() / name(i);
+            write_file(own / "class", "0x020000\n");
+            write_file(own / "vendor", read(card / "vendor") + "\n");
+            write_file(own / "device", "0x1520\n");
+            write_file(own / "driver_override", "(null)\n");
+            make_link(root / "sys/bus/pci/devices" / name(i), own);
+            make_link(own / "physfn", card);
+            make_link(card / fmt::format("virtfn{}", i), own);
+            const fs::path group = root / fmt::format("sys/kernel/iommu_groups/{}", 40 + i);
+            write_file(group / "type", "DMA-FQ\n");
+            make_link(own / "iommu_group", group);
+        }
+        write_file(card / "sriov_numvfs", fmt::format("{}\n", count));
+        return 0;
+    }
+
     int write(const std::string& path, std::string_view text) const {
         const std::string word(trim(text));
         const fs::path file(path);
@@ -134,15 +165,13 @@ struct FakeDevices {
             return 0;
         }
         if (file.filename() == "drivers_probe") return probe(word);
+        if (file.filename() == "sriov_numvfs") return divide(file.parent_path(), std::stoi(word));
         if (file.filename() == "unbind") return unbind(driver(), word);
         if (file.filename() == "bind") return bind(driver(), word);
         write_file(file, std::string(text));
         return 0;
     }
 };
-
-// Of the fake that is in place: a test has one at a time.
-std::string root_of_fake;
 
 std::string option(const std::vector<std::string>& words, const std::string& name) {
     for (const std::string& word : words)
@@ -171,19 +200,18 @@ Host::Places FakeKernel::places(const std::string& top, const std::string& sysro
     places.sysroot = sysroot.empty() ? top + "/root" : sysroot;
     places.uid = 0;
     // Not lodge itself: nobody waits for the end of what does not run.
-    places.program_folders = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+    places.program_folders = {places.sysroot + "/own-programs", "/usr/sbin", "/usr/bin", "/sbin",
+                              "/bin"};
+    places.kernel = [root = places.sysroot](const std::string& path, std::string_view what) {
+        return FakeDevices{root}.write(path, what);
+    };
     return places;
 }
 
 FakeKernel::FakeKernel(std::string_view text, const std::string& sysroot)
     : host_(places(scratch_.path(), sysroot)),
       actions_(verbs()),
-      engine_(host_, actions_, guest_kinds()) {
-    join_devices(passthrough_devices());
-    root_of_fake = host_.system("");
-    set_kernel([](const std::string& path, std::string_view what) {
-        return FakeDevices{root_of_fake}.write(path, what);
-    });
+      engine_(host_, actions_, guest_kinds(), passthrough_devices()) {
     put("/sys/bus/pci/drivers_probe", "");
     put("/sys/bus/pci/drivers/vfio-pci/bind", "");
     put("/proc/interrupts", "  1: 0 IR-IO-APIC 1-edge i8042\n 24: 0 IR-PCI-MSI 1-edge nvme\n");
@@ -192,11 +220,6 @@ FakeKernel::FakeKernel(std::string_view text, const std::string& sysroot)
     std::istringstream lines{std::string(text)};
     for (std::string line; std::getline(lines, line);)
         if (const std::string words(trim(line)); !words.empty() && words[0] != '#') take(words);
-}
-
-FakeKernel::~FakeKernel() {
-    set_kernel(nullptr);
-    join_devices({});
 }
 
 void FakeKernel::put(const std::string& path, const std::string& text) const {
@@ -244,6 +267,10 @@ void FakeKernel::take_pci(const std::vector<std::string>& words) const {
     if (const std::string vfs = option(words, "vfs"); !vfs.empty()) {
         file("sriov_numvfs", vfs.substr(0, vfs.find('/')));
         file("sriov_totalvfs", vfs.substr(vfs.find('/') + 1));
+        // Theirs are 10.0, 10.1 … of the same bus.
+        file("sriov_offset", std::to_string(128 - std::stoi(address.substr(11))));
+        file("sriov_stride", "1");
+        file("sriov_vf_device", "1520");
     }
     if (const std::string bar = option(words, "bar"); !bar.empty()) {
         const size_t plus = bar.find('+');

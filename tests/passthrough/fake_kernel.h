@@ -46,7 +46,6 @@ class FakeKernel {
   public:
     // With `sysroot` the files go there, for a Host that has it.
     explicit FakeKernel(std::string_view text, const std::string& sysroot = "");
-    ~FakeKernel();
     FakeKernel(const FakeKernel&) = delete;
     FakeKernel& operator=(const FakeKernel&) = delete;
 
