@@ -9,6 +9,7 @@
 #include "engine/units.h"
 #include "passthrough/findings.h"
 #include "passthrough/report.h"
+#include "passthrough/udev.h"
 #include "tui/app.h"
 #include "tui/screens/all.h"
 #include "tui/screens/two_panes.h"
@@ -216,12 +217,13 @@ class DevicesScreen : public Screen {
   public:
     explicit DevicesScreen(App& app) : Screen(app), rows_(app), table_(columns, Shown::group) {}
 
-    // All is read again when names came or went, and now and then: links and drivers change under
-    // the same names.
+    // All is read again when udev tells of a device that came, went or got another driver, and when
+    // guests changed. Where nobody tells: when names came or went, and now and then.
     void look() override {
+        hear_udev();
         const auto now = std::chrono::steady_clock::now();
         std::string names = names_now();
-        if (names == names_ && now - looked_ < std::chrono::seconds(10)) return;
+        if (names == names_ && (udev_ || now - looked_ < std::chrono::seconds(10))) return;
         names_ = std::move(names);
         looked_ = now;
         rows_.look();
@@ -248,7 +250,7 @@ class DevicesScreen : public Screen {
     bool key(const Key& key) override {
         if (table_.types()) return table_.key(key, rows_);
         if (key.is("R")) {
-            looked_ = {};
+            names_.clear();
             look();
             return true;
         }
@@ -268,7 +270,27 @@ class DevicesScreen : public Screen {
     std::span<const OwnKey> own_keys() const override { return own; }
 
   private:
+    void hear_udev() {
+        const Host& host = app_.engine().host;
+        // Events are the real machine's.
+        if (udev_ || deaf_ || !host.system("").empty() || !host.exists("/run/udev/control")) return;
+        deaf_ = true;  // where the next line throws, as it would again
+        udev_.emplace(app_.loop(),
+                      std::vector<UdevWatch::Filter>{
+                          {"pci"}, {"usb", "usb_device"}, {"net"}, {"block"}, {"drm"}, {"hwmon"}},
+                      [this](const UdevWatch::Event&) {
+                          // A card that comes brings many.
+                          soon_ = app_.loop().after(std::chrono::milliseconds(300),
+                                                    std::chrono::milliseconds(100), [this] {
+                                                        names_.clear();
+                                                        if (&app_.screen() == this) look();
+                                                    });
+                      });
+        deaf_ = false;
+    }
+
     std::string names_now() const {
+        if (udev_) return std::to_string(app_.state().generation(State::Part::guests));
         const Host& host = app_.engine().host;
         std::string all;
         for (const std::string& folder :
@@ -308,6 +330,9 @@ class DevicesScreen : public Screen {
     TextView view_;
     std::string shown_, names_;
     std::chrono::steady_clock::time_point looked_;
+    std::optional<UdevWatch> udev_;
+    bool deaf_ = false;
+    Loop::Source soon_;
 };
 
 }  // namespace
