@@ -6,6 +6,7 @@
 #include <iostream>
 #include <thread>
 
+#include "bench/devices.h"
 #include "bench/guests.h"
 #include "bench/measure.h"
 #include "bench/peers.h"
@@ -159,7 +160,7 @@ int main(int argc, char** argv) {
     using namespace lodge;
     if (argc < 3) {
         std::cerr << "usage: lodge_bench LODGE RESULTS.jsonl "
-                     "[start|list|growth|screen|rootfs]...\n";
+                     "[start|list|growth|screen|rootfs|devices]...\n";
         return static_cast<int>(Exit::usage);
     }
     try {
@@ -176,6 +177,9 @@ int main(int argc, char** argv) {
         if (wants("screen")) bench::measure_screen(bench);
         if (wants("rootfs"))
             for (const bench::Row& row : bench::rootfs_rows())
+                bench.rows.push_back(row);
+        if (wants("devices"))
+            for (const bench::Row& row : bench::device_rows())
                 bench.rows.push_back(row);
         std::ofstream results(argv[2]);
         for (const bench::Row& row : bench.rows)
