@@ -123,7 +123,7 @@ class Minder {
 
 // One minds a process; a second one has nothing to do.
 void wait_for_end(Engine& engine, int guest, const ProcessId& process) {
-    const std::string path = fmt::format("{}/mind-{}-{}-{}", handed_folder(engine.host), guest,
+    const std::string path = fmt::format("{}/lock-mind-{}-{}-{}", handed_folder(engine.host), guest,
                                          process.pid, process.start);
     engine.host.make_folder(handed_folder(engine.host));
     const FileLock alone(path, fmt::format("guest {} is minded already", guest),
