@@ -29,11 +29,16 @@ class Limits {
                                         facts_.root ? "this machine has" : "you were given",
                                         controller));
         // Once is enough.
-        const std::string_view way =
-            "limits of an ordinary user need a control group of one's own: systemd-run --user "
-            "--scope -p Delegate=yes lodge start …";
-        if (!facts_.root && facts_.groups2.empty() && !told_) warnings_.emplace_back(way);
+        if (facts_.root || told_) return;
         told_ = true;
+        // user@.service(5), and the controllers that it gives over: Debian's has cpu, memory, pids.
+        warnings_.emplace_back(
+            facts_.groups2.empty()
+                ? "limits of an ordinary user need a systemd of theirs and control groups of "
+                  "version 2: it runs while they are logged in, and always after loginctl "
+                  "enable-linger"
+                : "a user's systemd gives it when root writes Delegate=cpu cpuset io memory pids "
+                  "below [Service] (systemctl edit user@.service)");
     }
     void warn(std::string words) { warnings_.push_back(std::move(words)); }
 
