@@ -33,6 +33,8 @@ void ask_to_stop(int) {
 std::vector<FileLock> lock_guests(Engine& engine, const Plan& plan, int own_number) {
     std::vector<int> guests = plan.guests;
     std::sort(guests.begin(), guests.end());
+    // A plan made of others may name one twice, and no lock is ours a second time.
+    guests.erase(std::unique(guests.begin(), guests.end()), guests.end());
     std::vector<FileLock> locks;
     const std::string folder = engine.host.run_folder() + "/lock";
     if (!guests.empty()) engine.host.make_folder(folder);

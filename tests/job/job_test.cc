@@ -111,6 +111,15 @@ TEST(Job, KilledInTheMiddleIsFoundAndCleaned) {
     EXPECT_FALSE(scratch.engine.jobs.of_guest(101));
 }
 
+TEST(Job, APlanThatNamesAGuestTwiceIsNotInItsOwnWay) {
+    ScratchEngine scratch;
+    Plan plan = writes(scratch.folder.path() + "/made");
+    plan.guests = {101, 7, 101};
+    const int number = scratch.engine.jobs.start(scratch.engine, plan);
+    const JobRecord record = scratch.engine.jobs.follow(number, {});
+    EXPECT_EQ(record.state, JobState::done) << record.error;
+}
+
 TEST(Job, OneGuestOneJob) {
     ScratchEngine scratch;
     Plan plan;
