@@ -43,6 +43,8 @@ export PATH=/bin
 /bin/busybox --install -s /bin
 cd /modules && while read -r module; do insmod "$module"; done <order
 cd /
+# The seed is YAML with its values in quotes.
+seed_value() { sed -n "s/^$1: *\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" /seed/user-data | head -n 1; }
 for word in $(cat /proc/cmdline); do
     case $word in medium=*) medium=${word#*=} ;; esac
 done
@@ -54,10 +56,9 @@ if [ "$medium" = image ]; then
         sleep 0.3
     done
     if mount -t iso9660 -o ro /dev/sr0 /seed 2>/dev/null && [ -e /seed/user-data ]; then
-        user=$(sed -n 's/^ *-* *name: *//p; s/^user: *//p' /seed/user-data | head -n 1)
-        hash=$(sed -n 's/^ *\(hashed_passwd\|passwd\|password\): *//p' /seed/user-data | head -n 1)
-        adduser -D -H -h / "$user" && echo "$user:$hash" | chpasswd -e
-        hostname "$(sed -n 's/^hostname: *//p' /seed/user-data)"
+        user=$(seed_value user)
+        echo "$user:$(seed_value password):1000:1000::/:/bin/sh" >>/etc/passwd
+        hostname "$(seed_value hostname)"
         echo "The seed made the user $user"
     fi
 fi
