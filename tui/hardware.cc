@@ -75,6 +75,8 @@ bool is_secret(std::string_view key) {
     return key == "cipassword";
 }
 
+constexpr std::string_view out_of_sight = "behind the password";
+
 // Collector puts the rows of one configuration together.
 class Collector {
   public:
@@ -155,6 +157,11 @@ std::vector<HardwareRow> hardware_rows(const Config& config, const HardwareEdits
     return Collector(config, edits, all).rows();
 }
 
+bool may_hold_secret(std::string_view key) {
+    static constexpr std::string_view keys[] = {"args", "entrypoint", "env"};
+    return is_secret(key) || std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
+}
+
 std::string value_words(std::string_view key, const std::string& value) {
     if (is_secret(key)) return value.empty() ? "" : "********";
     if (key == "sshkeys") {
@@ -165,13 +172,18 @@ std::string value_words(std::string_view key, const std::string& value) {
     return value;
 }
 
+std::string value_words(const HardwareRow& row, const std::string& value) {
+    if (row.hidden && !value.empty()) return std::string(out_of_sight);
+    return value_words(row.key, value);
+}
+
 std::string edit_words(const HardwareRow& row) {
     if (!row.edited) return row.reverted ? "what waits is dropped" : "";
-    std::string before = row.now ? value_words(row.key, *row.now) : "";
+    std::string before = row.now ? value_words(row, *row.now) : "";
     if (!row.now && !row.field->fallback.empty())
         before = fmt::format("(usual {})", row.field->fallback);
     const std::string after =
-        row.wish ? value_words(row.key, *row.wish)
+        row.wish ? value_words(row, *row.wish)
                  : std::string(row.field->fallback.empty()
                                    ? "removed"
                                    : fmt::format("(usual {})", row.field->fallback));
@@ -180,8 +192,9 @@ std::string edit_words(const HardwareRow& row) {
 
 std::string waiting_words(const HardwareRow& row) {
     if (!row.waits()) return "";
+    if (row.hidden && row.waiting) return "-> another at the next start";
     return fmt::format("-> {} at the next start",
-                       row.waiting ? value_words(row.key, *row.waiting) : "removed");
+                       row.waiting ? value_words(row, *row.waiting) : "removed");
 }
 
 std::string edits_words(const Config& config, const HardwareEdits& edits) {

@@ -33,6 +33,7 @@ struct HardwareRow {
     std::optional<std::string> waiting;  // for the next start
     bool waits_to_go = false;
     bool edited = false, reverted = false;
+    bool hidden = false;  // its values are not for everybody who stands before a locked console
     std::optional<std::string> wish;  // of an edited one; nullopt: it is to go
 
     bool waits() const { return waiting.has_value() || waits_to_go; }
@@ -44,8 +45,12 @@ struct HardwareRow {
 // the schema that a person may set.
 std::vector<HardwareRow> hardware_rows(const Config& config, const HardwareEdits& edits, bool all);
 
+// Whether a person may have put a password into it: what is handed on as it is.
+bool may_hold_secret(std::string_view key);
 // A value as a person reads it: no password, keys of SSH in words.
 std::string value_words(std::string_view key, const std::string& value);
+// The same; of a hidden row only that there is one.
+std::string value_words(const HardwareRow& row, const std::string& value);
 // "4096 -> 8192", "(usual 512) -> 1024", "socket -> removed": what the edits of a row change; ""
 // when it has none.
 std::string edit_words(const HardwareRow& row);

@@ -61,6 +61,20 @@ TEST(Hardware, TellsWhatWaits) {
     EXPECT_EQ(words, "agent -> removed at the next start\ncores -> 4 at the next start\n");
 }
 
+TEST(Hardware, HidesWhatMayHoldASecret) {
+    EXPECT_TRUE(may_hold_secret("args"));
+    EXPECT_TRUE(may_hold_secret("env"));
+    EXPECT_FALSE(may_hold_secret("memory"));
+    HardwareRow row;
+    row.key = "args";
+    row.hidden = true;
+    row.now = "-object secret,id=a,data=so-secret";
+    EXPECT_EQ(value_words(row, *row.now), "behind the password");
+    EXPECT_EQ(value_words(row, ""), "");
+    row.hidden = false;
+    EXPECT_EQ(value_words(row, *row.now), *row.now);
+}
+
 TEST(Hardware, ShowsNoPassword) {
     EXPECT_EQ(value_words("cipassword", "secret"), "********");
     EXPECT_EQ(value_words("sshkeys", "ssh-ed25519%20AAA%0Assh-rsa%20BBB%0A"), "2 keys");

@@ -87,11 +87,13 @@ std::string HardwareTab::unsaved() const {
 void HardwareTab::update() {
     const Guest* now = guest();
     const bool all = !table_.filter().empty();
+    (void)rows_.hide(app_.locked());
     rows_.set(now ? hardware_rows(now->config, edits(), all) : std::vector<HardwareRow>{});
     table_.update(rows_);
 }
 
 void HardwareTab::draw(Area area, bool active) {
+    if (rows_.hide(app_.locked())) update();
     const int below = 5;
     table_.draw(area.rows(0, std::max(1, area.height() - below)), rows_, app_.glyphs(), active);
     if (area.height() > below) draw_below(area.rows(area.height() - below, below));

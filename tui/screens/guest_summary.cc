@@ -7,6 +7,7 @@
 #include "engine/text.h"
 #include "engine/units.h"
 #include "tui/app.h"
+#include "tui/hardware.h"
 #include "tui/screens/guest_tab.h"
 #include "tui/screens/guest_words.h"
 
@@ -45,7 +46,8 @@ class SummaryTab : public GuestTab {
         line("Tags", view->guest->config.current.get("tags").value_or(""));
         line("Notes", notes_words(*view), note_role(*view));
         for (const Problem& problem : view->guest->config.problems())
-            line("Mistake", view->guest->config.words_of(problem), Role::warning);
+            if (!app_.locked() || !may_hold_secret(problem.key))
+                line("Mistake", view->guest->config.words_of(problem), Role::warning);
         hardware(*view, line);
         if (view->history) graphs(area.rows(y + 1, area.height() - y - 1), *view);
     }

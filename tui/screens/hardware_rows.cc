@@ -7,7 +7,7 @@ namespace {
 
 TableCell value_cell(const HardwareRow& row) {
     if (row.edited || row.reverted) return {"* " + edit_words(row), Role::busy};
-    std::string words = row.now ? value_words(row.key, *row.now) : "";
+    std::string words = row.now ? value_words(row, *row.now) : "";
     if (row.waits())
         return {words + (words.empty() ? "" : " ") + waiting_words(row), Role::warning};
     if (row.now) return {words, {}};
@@ -25,6 +25,19 @@ const std::vector<Column>& hardware_columns() {
     return columns;
 }
 
+void HardwareRows::set(std::vector<HardwareRow> rows) {
+    rows_ = std::move(rows);
+    for (HardwareRow& row : rows_)
+        row.hidden = hidden_ && may_hold_secret(row.key);
+}
+
+bool HardwareRows::hide(bool hidden) {
+    if (hidden == hidden_) return false;
+    hidden_ = hidden;
+    set(std::move(rows_));
+    return true;
+}
+
 std::optional<double> HardwareRows::number(size_t row, size_t /*column*/) const {
     return static_cast<double>(row);
 }
@@ -33,8 +46,7 @@ std::string HardwareRows::words(size_t row) const {
     // What it was counts too, so that an edit does not take the row out of sight.
     const HardwareRow& one = at(row);
     return fmt::format("{} {} {} {} {}", one.group, one.key, one.field->help,
-                       value_words(one.key, one.now.value_or("")),
-                       value_words(one.key, one.value()));
+                       value_words(one, one.now.value_or("")), value_words(one, one.value()));
 }
 
 TableCell HardwareRows::cell(size_t row, size_t column) const {

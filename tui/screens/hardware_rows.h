@@ -10,7 +10,9 @@ namespace lodge {
 // HardwareRows is a guest's configuration as the table asks for it.
 class HardwareRows : public Rows {
   public:
-    void set(std::vector<HardwareRow> rows) { rows_ = std::move(rows); }
+    void set(std::vector<HardwareRow> rows);
+    // Hides what may be secret, or shows it again; whether that is something new.
+    bool hide(bool hidden);
     const HardwareRow& at(size_t row) const { return rows_[row]; }
 
     size_t count() const override { return rows_.size(); }
@@ -21,6 +23,7 @@ class HardwareRows : public Rows {
     TableCell cell(size_t row, size_t column) const override;
 
   private:
+    bool hidden_ = false;
     std::vector<HardwareRow> rows_;
 };
 
