@@ -26,12 +26,6 @@ bool is_short(FormField::Kind kind) {
 
 }  // namespace
 
-const std::string& FormField::shown() const {
-    const auto found = std::find(choices.begin(), choices.end(), value);
-    const auto place = static_cast<size_t>(found - choices.begin());
-    return found != choices.end() && place < labels.size() ? labels[place] : value;
-}
-
 void Form::set(std::vector<FormField> fields, std::string_view at) {
     fields_ = std::move(fields);
     at_ = top_ = 0;
@@ -224,11 +218,6 @@ bool Form::key(const Key& key) {
     return true;
 }
 
-std::string Form::problem_of(const FormField& field) {
-    if (field.kind == FormField::Kind::heading || field.value.empty() || !field.problem) return "";
-    return field.problem(field.value);
-}
-
 void Form::draw_value(const Area& area, int y, const FormField& field, bool at_it) const {
     using Kind = FormField::Kind;
     const Glyphs& glyphs = app_.glyphs();
@@ -302,20 +291,16 @@ void Form::draw(Area area, bool active) {
 void Form::draw_help(Area area) const {
     if (fields_.empty()) return;
     const std::string wrong = problem_of(here());
+    const std::string help = here().help + (here().keys.empty() ? "" : " " + here().keys);
     int y = 0;
-    for (const std::string& line :
-         wrapped(printable(wrong.empty() ? here().help : wrong), area.width())) {
+    for (const std::string& line : wrapped(printable(wrong.empty() ? help : wrong), area.width())) {
         if (y == area.height()) return;
         area.put(0, y++, line, wrong.empty() ? Role::dim : Role::warning);
     }
 }
 
 Values Form::values() const {
-    Values values;
-    for (const FormField& field : fields_)
-        if (field.kind != FormField::Kind::heading && !field.value.empty())
-            values.set({field.name, field.value});
-    return values;
+    return values_of(fields_);
 }
 
 const std::string& Form::value(std::string_view name) const {

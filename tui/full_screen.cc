@@ -56,6 +56,8 @@ class FullScreen {
                outside()) {}
 
     int run() {
+        // Before the first frame, so that nothing comes behind it.
+        terminal_.ask_attributes();
         draw();
         sources_.push_back(loop_.on_io(terminal_.input(), EPOLLIN, [this](uint32_t events) {
             read_keys((events & (EPOLLHUP | EPOLLERR)) != 0);
@@ -66,7 +68,6 @@ class FullScreen {
         sources_.push_back(loop_.on_signal(SIGINT, [this] { app_.end(); }));
         state_.keep_looking(loop_, [this] { app_.seen(); });
         if (console_) attend();
-        terminal_.ask_attributes();
         while (!app_.over()) {
             const bool waits = app_.stale() && !terminal_.ready();
             if (app_.stale() && !waits) draw();

@@ -10,6 +10,7 @@
 #include "engine/units.h"
 #include "tui/app.h"
 #include "tui/completion.h"
+#include "tui/create/linear.h"
 #include "tui/help.h"
 #include "tui/words_run.h"
 
@@ -79,13 +80,14 @@ class Linear {
 
     void list() {
         const std::vector<Guest> guests = list_guests(engine_);
-        say(guests.empty() ? "There are no guests." : counted(guests.size(), "guest") + ":");
+        say(guests.empty() ? "There are no guests yet." : counted(guests.size(), "guest") + ":");
         for (const Guest& guest : guests)
             say("  " + state_of(guest));
         std::vector<std::string> names;
         for (const std::string_view subject : subjects_of(tables_))
             names.emplace_back(subject);
-        say("Say a guest's number or name; or " + join(names, ", ") + "; list; help; quit.");
+        say("Say a guest's number or name; create for a new one; or " + join(names, ", ") +
+            "; list; help; quit.");
     }
 
     std::string state_of(const Guest& guest) {
@@ -115,6 +117,12 @@ class Linear {
         const auto subjects = subjects_of(tables_);
         if (std::find(subjects.begin(), subjects.end(), word) != subjects.end()) {
             choose({word, commands_of(word), std::nullopt});
+            return;
+        }
+        if (word == "create") {
+            size_t taken = 0;
+            const Menu menu{word, {}, std::nullopt};
+            carry_out(menu, *find_command(tables_, split("guest create", ' '), taken), false);
             return;
         }
         const Guest guest = find_guest(engine_, word);
@@ -215,6 +223,10 @@ class Linear {
     void carry_out(const Menu& menu, const Command& command, bool more) {
         if (const std::string why = why_not(command, given(menu)); !why.empty())
             throw Error(Exit::refused, why);
+        if (command_words(command) == "guest create" && !more) {
+            create_line_by_line(engine_, tables_, output_);
+            return;
+        }
         ParsedWords parsed;
         parsed.command = &command;
         for (const Operand& operand : command.operands)

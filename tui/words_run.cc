@@ -180,11 +180,13 @@ bool names_volume(std::string_view word) {
     return word.find(':') != std::string_view::npos || word.starts_with('/');
 }
 
-std::optional<std::string> read_answer(const Output& output, const std::string& prompt) {
+std::optional<std::string> read_answer(const Output& output, const std::string& prompt,
+                                       bool secret) {
     output.error(prompt);
     std::string answer;
     if (!std::getline(std::cin, answer)) return std::nullopt;
-    if (output.plain && ::isatty(STDIN_FILENO) == 0) output.error(printable(answer) + "\n");
+    if (output.plain && ::isatty(STDIN_FILENO) == 0)
+        output.error((secret ? "" : printable(answer)) + "\n");
     return std::string(trim(answer));
 }
 

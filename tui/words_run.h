@@ -18,8 +18,9 @@ class DeviceKind;
 bool names_volume(std::string_view word);
 
 // A line that the person types, trimmed; nullopt at the end of the input. What comes from a pipe is
-// shown, so that the whole reads as it would on a terminal.
-std::optional<std::string> read_answer(const Output& output, const std::string& prompt);
+// shown, so that the whole reads as it would on a terminal; not a secret.
+std::optional<std::string> read_answer(const Output& output, const std::string& prompt,
+                                       bool secret = false);
 
 // Asks and throws Error(Exit::cancelled) for anything but yes; Error(Exit::usage) when nobody can
 // answer. Enter alone is no; p shows the plan, when there is one.

@@ -1,4 +1,4 @@
-#include "tui/new_guest.h"
+#include "tui/create/new_guest.h"
 
 #include <gtest/gtest.h>
 

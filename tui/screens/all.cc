@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "tui/screens/create_wizard.h"
+#include "tui/create/wizard.h"
 #include "tui/standing.h"
 
 namespace lodge {

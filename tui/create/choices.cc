@@ -1,5 +1,5 @@
 // What the wizard for a new guest offers, out of what State sees of the machine.
-#include "tui/screens/create_choices.h"
+#include "tui/create/choices.h"
 
 #include <fmt/format.h>
 
@@ -7,12 +7,12 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "engine/error.h"
+#include "engine/engine.h"
+#include "engine/state.h"
 #include "engine/text.h"
 #include "engine/units.h"
-#include "tui/app.h"
-#include "tui/screens/create_container.h"
-#include "tui/screens/create_fields.h"
+#include "tui/create/container.h"
+#include "tui/create/fields.h"
 
 namespace lodge {
 
@@ -28,20 +28,20 @@ std::string file_name(const std::string& volume) {
     return slash == std::string::npos ? volume : volume.substr(slash + 1);
 }
 
-FormField name_field(App& app, const NewGuest& guest) {
+FormField name_field(const Workshop& shop, const NewGuest& guest) {
     std::string name = guest.from == From::demo ? "demo" : name_from_file(guest.file);
     if (name.empty()) name = guest.system->name;
     return {.name = "name",
             .label = "Name",
             .help = "Letters, digits and -; what the guest is called here.",
-            .value = free_name(app, std::move(name)),
+            .value = free_name(shop, std::move(name)),
             .needed = true,
             .problem = [](const std::string& text) {
                 return problem_with(*vm_schema().find("name"), text);
             }};
 }
 
-void add_login(App& app, std::vector<FormField>& fields) {
+void add_login(const Workshop& shop, std::vector<FormField>& fields) {
     fields.push_back({.name = "user",
                       .label = "User",
                       .help = "Who can log in; cloud-init makes this user at the first start.",
@@ -53,15 +53,16 @@ void add_login(App& app, std::vector<FormField>& fields) {
                       .kind = Kind::secret});
     fields.push_back({.name = "ssh-key",
                       .label = "SSH key",
-                      .help = "A file with public keys, or a key. Tab completes.",
+                      .help = "A file with public keys, or a key.",
+                      .keys = "Tab completes.",
                       .kind = Kind::path,
-                      .value = own_keys(app)});
+                      .value = own_keys(shop)});
 }
 
-void add_isos(App& app, const SystemKind& system, std::vector<Medium>& media) {
-    app.state().look_at_storages();
+void add_isos(const Workshop& shop, const SystemKind& system, std::vector<Medium>& media) {
+    shop.state.look_at_storages();
     for (const bool suits : {true, false})
-        for (const StorageView& storage : seen_storages(app))
+        for (const StorageView& storage : seen_storages(shop))
             for (const VolumeView& volume : storage.volumes) {
                 const std::string name = file_name(volume.info.id);
                 if (volume.info.content != "iso" || iso_suits(system, name) != suits) continue;
@@ -76,10 +77,10 @@ void add_isos(App& app, const SystemKind& system, std::vector<Medium>& media) {
 
 }  // namespace
 
-std::vector<Medium> media_for(App& app, const SystemKind& system, size_t& best) {
-    if (system.container) return container_media(app, best);
+std::vector<Medium> media_for(const Workshop& shop, const SystemKind& system, size_t& best) {
+    if (system.container) return container_media(shop, best);
     std::vector<Medium> media;
-    add_isos(app, system, media);
+    add_isos(shop, system, media);
     const bool suits = !media.empty() && iso_suits(system, media.front().label);
     best = suits ? 0 : media.size();
     if (system.ostype == "l26")
@@ -112,23 +113,24 @@ std::vector<Medium> media_for(App& app, const SystemKind& system, size_t& best) 
     return media;
 }
 
-std::vector<FormField> file_fields(App& app, const Medium& medium) {
+std::vector<FormField> file_fields(const Workshop& shop, const Medium& medium) {
     if (!medium.field.empty())
         return {{.name = "file",
                  .label = medium.field,
                  .help = medium.field_help,
+                 .keys = medium.choices.empty() ? "Tab completes." : "F4 shows what there is.",
                  .kind = medium.choices.empty() ? Kind::path : Kind::text,
                  .value = medium.text,
                  .choices = medium.choices,
                  .needed = true}};
-    FormField field{
-        .name = "file",
-        .label = "File",
-        .help = "A path, or a volume of a storage. Tab completes, F4 shows the volumes.",
-        .kind = Kind::path,
-        .needed = true};
+    FormField field{.name = "file",
+                    .label = "File",
+                    .help = "A path, or a volume of a storage.",
+                    .keys = "Tab completes, F4 shows the volumes.",
+                    .kind = Kind::path,
+                    .needed = true};
     const bool iso = medium.from == From::iso;
-    for (const StorageView& storage : seen_storages(app))
+    for (const StorageView& storage : seen_storages(shop))
         for (const VolumeView& volume : storage.volumes)
             if (iso ? volume.info.content == "iso" : volume.info.content == "import")
                 field.choices.push_back(volume.info.id);
@@ -144,36 +146,35 @@ std::string file_problem(const std::string& text, bool folder) {
     return there ? "" : fmt::format("there is no file {}", printable(text));
 }
 
-std::vector<FormField> setting_fields(App& app, const NewGuest& guest, const Form& form) {
-    app.state().look_at_storages();
-    if (guest.system->container) return container_fields(app, guest, form);
+std::vector<FormField> setting_fields(const Workshop& shop, const NewGuest& guest,
+                                      ChosenStorage chosen) {
+    shop.state.look_at_storages();
+    if (guest.system->container) return container_fields(shop, guest, std::move(chosen));
     std::vector<FormField> fields;
-    fields.push_back(name_field(app, guest));
+    fields.push_back(name_field(shop, guest));
     if (guest.from != From::demo) {
         const std::string as_it_says = guest.is_appliance() ? "as it says" : "";
         const bool image = guest.from == From::image || guest.from == From::cloud;
         if (!guest.is_appliance())
             fields.push_back(
-                disk_field(app, form, image ? "" : std::string(guest.system->disk),
-                           image ? "Its size at least; left empty it is as large as the image. + "
-                                   "and - step it."
-                                 : "The size of its disk, such as 32G; it takes room as it fills. "
-                                   "+ and - step it.",
+                disk_field(shop, std::move(chosen), image ? "" : std::string(guest.system->disk),
+                           image ? "Its size at least; left empty it is as large as the image."
+                                 : "The size of its disk, such as 32G; it takes room as it fills.",
                            image ? "as it is" : ""));
-        add_storage_field(app, "images", fields);
+        add_storage_field(shop, "images", fields);
         fields.push_back(memory_field(
-            app, guest.is_appliance() ? "" : std::string(guest.system->memory), as_it_says));
+            shop, guest.is_appliance() ? "" : std::string(guest.system->memory), as_it_says));
         fields.push_back(
-            cores_field(app, guest.is_appliance() ? "" : usual_cores(app), as_it_says));
-        fields.push_back(network_field(app));
-        if (guest.from == From::cloud) add_login(app, fields);
+            cores_field(shop, guest.is_appliance() ? "" : usual_cores(shop), as_it_says));
+        fields.push_back(network_field(shop));
+        if (guest.from == From::cloud) add_login(shop, fields);
         if (!guest.system->has_uefi && !guest.is_appliance())
             fields.push_back({.name = "uefi",
                               .label = "UEFI",
                               .help = "Boots by UEFI instead of a BIOS.",
                               .kind = Kind::flag});
     } else {
-        add_storage_field(app, "images", fields);
+        add_storage_field(shop, "images", fields);
     }
     fields.push_back({.name = "start",
                       .label = "Start it",

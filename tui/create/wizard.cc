@@ -1,4 +1,4 @@
-#include "tui/screens/create_wizard.h"
+#include "tui/create/wizard.h"
 
 #include <fmt/format.h>
 
@@ -8,80 +8,16 @@
 #include "engine/text.h"
 #include "engine/units.h"
 #include "tui/app.h"
-#include "tui/moving.h"
-#include "tui/screens/create_choices.h"
+#include "tui/create/steps.h"
+#include "tui/pick_list.h"
 
 namespace lodge {
 namespace {
 
-// The list of a page: a line is chosen with Enter.
-class PickList {
-  public:
-    struct Line {
-        std::string label, note, help;
-    };
-    void set(std::vector<Line> lines, size_t at) {
-        lines_ = std::move(lines);
-        at_ = static_cast<int>(at);
-        top_ = 0;
-    }
-    size_t at() const { return static_cast<size_t>(at_); }
-    void go_to(size_t at) { at_ = static_cast<int>(std::min(at, lines_.size() - 1)); }
-    const std::string& help() const { return lines_[at()].help; }
-
-    // Whether it had a use for the key; Enter, and a click, choose.
-    bool key(const Key& key, bool& chosen) {
-        const int last = static_cast<int>(lines_.size()) - 1;
-        int next = at_;
-        if (const auto lines = lines_moved(key, {.page = height_, .wheel = 1}))
-            next = std::clamp(at_ + *lines, 0, last);
-        else if (key.is("BackTab") || key.is("Tab"))
-            next += key.is("Tab") ? 1 : -1;
-        else if (key.is("Row"))
-            next = key.y;
-        else if (!key.is("Enter") && !key.is("Right"))
-            return false;
-        chosen = key.is("Enter") || key.is("Right") || key.is("Row");
-        at_ = std::clamp(next, 0, last);
-        return true;
-    }
-
-    void draw(Area area, const Glyphs& glyphs) {
-        height_ = std::max(1, area.height());
-        const int count = static_cast<int>(lines_.size());
-        top_ = std::clamp(top_, std::max(0, at_ - height_ + 1), at_);
-        int notes = 0;
-        for (const Line& line : lines_)
-            notes = std::max(notes, text_width(printable(line.note)));
-        notes = std::min(notes, area.width() / 2);
-        for (int y = 0; y < height_ && top_ + y < count; ++y) {
-            const Line& line = lines_[static_cast<size_t>(top_) + static_cast<size_t>(y)];
-            const bool here = top_ + y == at_;
-            const Area row = area.row(y);
-            if (here) {
-                row.fill(Role::selected);
-                row.set(0, 0, Cell{glyphs.cursor, 0, 1, Role::selected});
-                row.cursor(0, 0, false);
-            }
-            row.part(2, 0, row.width() - notes - 5, 1)
-                .put(0, 0, line.label, here ? Role::selected : Role::normal);
-            row.part(row.width() - notes - 2, 0, notes, 1)
-                .put(0, 0, line.note, here ? Role::selected : Role::dim);
-            row.hit(0, 0, row.width(), 1, Key{.name = "Row", .y = top_ + y});
-        }
-        if (top_ > 0) area.set(area.width() - 1, 0, Cell{glyphs.up, 0, 1, Role::link});
-        if (top_ + height_ < count)
-            area.set(area.width() - 1, height_ - 1, Cell{glyphs.down, 0, 1, Role::link});
-    }
-
-  private:
-    std::vector<Line> lines_;
-    int at_ = 0, top_ = 0, height_ = 1;
-};
-
 class CreateWizard : public Dialog {
   public:
-    explicit CreateWizard(App& app) : Dialog(app), file_(app), settings_(app) {
+    explicit CreateWizard(App& app)
+        : Dialog(app), file_(app), settings_(app), steps_({app.engine(), app.state()}) {
         std::vector<PickList::Line> lines;
         for (const SystemKind& kind : system_kinds())
             lines.push_back({std::string(kind.label), "", std::string(kind.hardware)});
@@ -115,9 +51,8 @@ class CreateWizard : public Dialog {
 
     Page page_ = Page::system;
     PickList systems_, media_list_;
-    std::vector<Medium> media_;
     Form file_, settings_;
-    NewGuest guest_;
+    CreateSteps steps_;
     std::string filed_for_;  // the line of media that the file was asked for
     std::string asked_for_;  // what the settings were made for: they stay while that stays
     std::string wrong_;
@@ -196,7 +131,7 @@ void CreateWizard::draw(Area whole) {
 
 void CreateWizard::draw_review(Area area) const {
     int y = 0;
-    for (const auto& [name, words] : guest_lines(guest_)) {
+    for (const auto& [name, words] : guest_lines(steps_.guest())) {
         area.put(1, y, name, Role::heading);
         area.put(11, y++, words);
     }
@@ -256,7 +191,7 @@ void CreateWizard::back() {
             page_ = Page::medium;
             return;
         case Page::settings:
-            page_ = media_[media_list_.at()].asks_file ? Page::file : Page::medium;
+            page_ = steps_.medium().asks_file ? Page::file : Page::medium;
             return;
         case Page::review:
             page_ = Page::settings;
@@ -278,7 +213,7 @@ void CreateWizard::leave() {
 void CreateWizard::next() {
     switch (page_) {
         case Page::system: {
-            guest_.system = &system_kinds()[systems_.at()];
+            steps_.choose_system(system_kinds()[systems_.at()]);
             list_media();
             page_ = Page::medium;
             return;
@@ -301,19 +236,18 @@ void CreateWizard::next() {
 void CreateWizard::seen() {
     if (!asked_servers_ || page_ != Page::medium) return;
     const size_t at = media_list_.at();
+    steps_.list_media();
     list_media();
     media_list_.go_to(at);
-    asked_servers_ = std::any_of(media_.begin(), media_.end(),
+    asked_servers_ = std::any_of(steps_.media().begin(), steps_.media().end(),
                                  [](const Medium& one) { return one.asks_servers; });
 }
 
 void CreateWizard::list_media() {
-    size_t best = 0;
-    media_ = media_for(app_, *guest_.system, best);
     std::vector<PickList::Line> lines;
-    for (const Medium& one : media_)
+    for (const Medium& one : steps_.media())
         lines.push_back({one.label, one.note, one.help});
-    media_list_.set(std::move(lines), best);
+    media_list_.set(std::move(lines), steps_.best());
 }
 
 // The servers of templates are asked by a job, and then the list shows what they have.
@@ -325,17 +259,15 @@ void CreateWizard::ask_servers() {
 }
 
 void CreateWizard::choose_medium() {
-    const Medium medium = media_[media_list_.at()];
-    if (medium.asks_servers) return ask_servers();
+    if (steps_.media()[media_list_.at()].asks_servers) return ask_servers();
+    steps_.choose_medium(media_list_.at());
+    const Medium& medium = steps_.medium();
     const bool other = filed_for_ != medium.label;
-    guest_.from = medium.from;
-    guest_.file = medium.file;
-    guest_.named_after = medium.name;
     if (!medium.asks_file) {
         ask_settings();
         return;
     }
-    if (other || file_.fields().empty()) file_.set(file_fields(app_, medium));
+    if (other || file_.fields().empty()) file_.set(steps_.file_fields());
     filed_for_ = medium.label;
     page_ = Page::file;
 }
@@ -347,20 +279,22 @@ void CreateWizard::take_file() {
     app_.wait_for(
         {.title = "Look at the file",
          .work = [file = file_.value("file"),
-                  folder = guest_.system->container] { return file_problem(file, folder); },
+                  folder = steps_.guest().system->container] { return file_problem(file, folder); },
          .done =
              [this](const std::string& wrong) {
                  wrong_ = wrong;
                  if (!wrong.empty()) return;
-                 guest_.file = file_.value("file");
+                 steps_.take_file(file_.value("file"));
                  ask_settings();
              }});
 }
 
 void CreateWizard::ask_settings() {
+    const NewGuest& guest = steps_.guest();
     const std::string asked =
-        fmt::format("{} {} {}", systems_.at(), static_cast<int>(guest_.from), guest_.file);
-    if (asked != asked_for_) settings_.set(setting_fields(app_, guest_, settings_));
+        fmt::format("{} {} {}", systems_.at(), static_cast<int>(guest.from), guest.file);
+    if (asked != asked_for_)
+        settings_.set(steps_.setting_fields([this] { return settings_.value("storage"); }));
     asked_for_ = asked;
     page_ = Page::settings;
 }
@@ -368,14 +302,14 @@ void CreateWizard::ask_settings() {
 // The plan says what would be wrong before anything is done.
 void CreateWizard::look_at_it() {
     wrong_ = settings_.problem();
-    guest_.settings = settings_.values();
-    if (wrong_.empty()) wrong_ = settings_problem(guest_);
+    const std::string together = steps_.take_settings(settings_.values());
+    if (wrong_.empty()) wrong_ = together;
     if (!wrong_.empty()) return;
     plan_ = {};
-    const Command& command = app_.command(guest_.command());
+    const Command& command = app_.command(steps_.guest().command());
     app_.wait_for({.title = "Make the plan",
                    .work =
-                       [this, &command, words = guest_.words()] {
+                       [this, &command, words = steps_.guest().words()] {
                            return plan_to_json(command.plan(app_.engine(), words));
                        },
                    .done =
@@ -391,11 +325,11 @@ void CreateWizard::look_at_it() {
 }
 
 void CreateWizard::create() {
-    const std::string name = guest_.settings.text("name", "");
+    const std::string name = steps_.guest().settings.text("name", "");
     // Its warnings were read on the page before.
     Plan plan = plan_;
     plan.warnings.clear();
-    const Risk risk = app_.command(guest_.command()).risk;
+    const Risk risk = app_.command(steps_.guest().command()).risk;
     close();
     app_.carry_out(risk, {std::move(plan)}, name);
 }

@@ -1,13 +1,14 @@
-#include "tui/screens/create_container.h"
+#include "tui/create/container.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "engine/engine.h"
+#include "engine/state.h"
 #include "engine/text.h"
 #include "engine/units.h"
-#include "tui/app.h"
-#include "tui/screens/create_fields.h"
+#include "tui/create/fields.h"
 
 namespace lodge {
 
@@ -23,8 +24,8 @@ std::string file_name(const std::string& volume) {
 }
 
 // Templates that are on a storage.
-void add_templates(App& app, std::vector<Medium>& media) {
-    for (const StorageView& storage : seen_storages(app))
+void add_templates(const Workshop& shop, std::vector<Medium>& media) {
+    for (const StorageView& storage : seen_storages(shop))
         for (const VolumeView& volume : storage.volumes) {
             if (volume.info.content != "vztmpl") continue;
             // Its note says where it came from, "images:debian/12", or that there is a newer one.
@@ -44,9 +45,9 @@ void add_templates(App& app, std::vector<Medium>& media) {
 
 // What servers had when they were last asked; the same ones stand below each storage that takes
 // templates.
-std::vector<std::string> offers(App& app) {
+std::vector<std::string> offers(const Workshop& shop) {
     std::vector<std::string> names;
-    for (const StorageView& storage : seen_storages(app))
+    for (const StorageView& storage : seen_storages(shop))
         for (const VolumeView& volume : storage.volumes)
             if (volume.info.content == "available") names.push_back(volume.info.id);
     std::sort(names.begin(), names.end());
@@ -55,8 +56,8 @@ std::vector<std::string> offers(App& app) {
 }
 
 // The suite that this machine has itself is one that its apt can reach.
-std::string own_suite(App& app) {
-    const Host& host = app.engine().host;
+std::string own_suite(const Workshop& shop) {
+    const Host& host = shop.engine.host;
     std::string system, suite;
     for (const std::string& line :
          split(host.read(host.system("/etc/os-release")).value_or(""), '\n')) {
@@ -67,7 +68,7 @@ std::string own_suite(App& app) {
     return known && !suite.empty() ? system + ":" + suite : "debian:stable";
 }
 
-void add_login(App& app, std::vector<FormField>& fields) {
+void add_login(const Workshop& shop, std::vector<FormField>& fields) {
     fields.push_back({.name = "password",
                       .label = "Password",
                       .help = "root's. Without one, and without a key, only this machine's Shell "
@@ -75,9 +76,10 @@ void add_login(App& app, std::vector<FormField>& fields) {
                       .kind = Kind::secret});
     fields.push_back({.name = "ssh-key",
                       .label = "SSH key",
-                      .help = "root's: a file with public keys, or a key. Tab completes.",
+                      .help = "root's: a file with public keys, or a key.",
+                      .keys = "Tab completes.",
                       .kind = Kind::path,
-                      .value = own_keys(app)});
+                      .value = own_keys(shop)});
 }
 
 FormField part_field(std::string name, std::string label, std::string_view part, std::string help,
@@ -94,12 +96,12 @@ FormField part_field(std::string name, std::string label, std::string_view part,
 
 }  // namespace
 
-std::vector<Medium> container_media(App& app, size_t& best) {
-    app.state().look_at_storages();
+std::vector<Medium> container_media(const Workshop& shop, size_t& best) {
+    shop.state.look_at_storages();
     std::vector<Medium> media;
-    add_templates(app, media);
+    add_templates(shop, media);
     best = 0;
-    const std::vector<std::string> there = offers(app);
+    const std::vector<std::string> there = offers(shop);
     media.push_back(
         {.from = From::root,
          .label = "Catalogue",
@@ -110,7 +112,7 @@ std::vector<Medium> container_media(App& app, size_t& best) {
                                  "checksum verified, and kept for the next one.",
          .asks_file = true,
          .field = "Template",
-         .field_help = "F4 shows what there is; Tab completes.",
+         .field_help = "As a server names it.",
          .text = std::find(there.begin(), there.end(), "images:debian/12") != there.end()
                      ? "images:debian/12"
                  : there.empty() ? ""
@@ -124,8 +126,7 @@ std::vector<Medium> container_media(App& app, size_t& best) {
                              "or a folder with a root file system: it is copied.",
                      .asks_file = true,
                      .field = "Path",
-                     .field_help = "An archive, an image's folder or archive, or a folder. Tab "
-                                   "completes."});
+                     .field_help = "An archive, an image's folder or archive, or a folder."});
     media.push_back({.from = From::root,
                      .label = "Image of a registry",
                      .note = "docker://…",
@@ -136,7 +137,7 @@ std::vector<Medium> container_media(App& app, size_t& best) {
                      .field_help = "docker://HOST/NAME:TAG",
                      .text = "docker://docker.io/library/",
                      .choices = {"docker://docker.io/library/", "docker://ghcr.io/"}});
-    const std::string suite = own_suite(app);
+    const std::string suite = own_suite(shop);
     media.push_back({.from = From::root,
                      .label = "Build of packages",
                      .note = suite,
@@ -157,7 +158,8 @@ std::vector<Medium> container_media(App& app, size_t& best) {
     return media;
 }
 
-std::vector<FormField> container_fields(App& app, const NewGuest& guest, const Form& form) {
+std::vector<FormField> container_fields(const Workshop& shop, const NewGuest& guest,
+                                        ChosenStorage chosen) {
     std::vector<FormField> fields;
     std::string name = guest.from == From::demo ? "demo" : guest.named_after;
     if (name.empty()) name = name_from_template(guest.file);
@@ -165,7 +167,7 @@ std::vector<FormField> container_fields(App& app, const NewGuest& guest, const F
     fields.push_back({.name = "name",
                       .label = "Name",
                       .help = "Letters, digits and -; what it is called here and calls itself.",
-                      .value = free_name(app, std::move(name)),
+                      .value = free_name(shop, std::move(name)),
                       .needed = true,
                       .problem = [](const std::string& text) {
                           return problem_with(*container_schema().find("hostname"), text);
@@ -176,12 +178,12 @@ std::vector<FormField> container_fields(App& app, const NewGuest& guest, const F
                           .kind = Kind::flag,
                           .value = "1"};
     if (guest.from == From::demo) {
-        add_storage_field(app, "rootdir", fields);
+        add_storage_field(shop, "rootdir", fields);
         fields.push_back(start);
         return fields;
     }
-    add_login(app, fields);
-    fields.push_back(memory_field(app, std::string(guest.system->memory), ""));
+    add_login(shop, fields);
+    fields.push_back(memory_field(shop, std::string(guest.system->memory), ""));
     fields.back().help = "MiB that it may use at most; what it does not use others have.";
     fields.push_back({.name = "swap",
                       .label = "Swap",
@@ -192,15 +194,15 @@ std::vector<FormField> container_fields(App& app, const NewGuest& guest, const F
                       .problem = [](const std::string& text) {
                           return problem_with(*container_schema().find("swap"), text);
                       }});
-    fields.push_back(cores_field(app, usual_cores(app), "all"));
-    fields.back().help = "How many CPUs it may use; empty: all. + and - step it.";
+    fields.push_back(cores_field(shop, usual_cores(shop), "all"));
+    fields.back().help = "How many CPUs it may use; empty: all.";
     fields.push_back(
-        disk_field(app, form, std::string(guest.system->disk),
+        disk_field(shop, std::move(chosen), std::string(guest.system->disk),
                    "A size that holds, such as 8G. Left empty its root is a folder, as "
                    "large as its storage has room.",
                    "no limit"));
-    add_storage_field(app, "rootdir", fields);
-    fields.push_back(network_field(app));
+    add_storage_field(shop, "rootdir", fields);
+    fields.push_back(network_field(shop));
     fields.push_back(part_field("ip", "Address", "ip",
                                 "Of its card: dhcp, manual, or one such as 192.168.1.20/24.",
                                 "dhcp"));

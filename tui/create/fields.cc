@@ -1,13 +1,14 @@
-#include "tui/screens/create_fields.h"
+#include "tui/create/fields.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "engine/engine.h"
+#include "engine/state.h"
 #include "engine/text.h"
 #include "engine/units.h"
-#include "tui/app.h"
 
 namespace lodge {
 namespace {
@@ -18,8 +19,8 @@ constexpr int64_t mib = 1 << 20;
 
 }  // namespace
 
-const std::vector<StorageView>& seen_storages(App& app) {
-    return app.state().seen().storages;
+const std::vector<StorageView>& seen_storages(const Workshop& shop) {
+    return shop.state.seen().storages;
 }
 
 bool storage_holds(const StorageView& storage, std::string_view content) {
@@ -27,9 +28,9 @@ bool storage_holds(const StorageView& storage, std::string_view content) {
                                          content) != storage.contents.end();
 }
 
-std::string free_name(App& app, std::string name) {
+std::string free_name(const Workshop& shop, std::string name) {
     const auto taken = [&](const std::string& one) {
-        const auto& guests = app.state().guests();
+        const auto& guests = shop.state.guests();
         return std::any_of(guests.begin(), guests.end(),
                            [&](const GuestView& view) { return view.guest->name == one; });
     };
@@ -39,10 +40,11 @@ std::string free_name(App& app, std::string name) {
     return free;
 }
 
-void add_storage_field(App& app, std::string_view content, std::vector<FormField>& fields) {
+void add_storage_field(const Workshop& shop, std::string_view content,
+                       std::vector<FormField>& fields) {
     FormField field{
         .name = "storage", .label = "Storage", .help = "Where its disks go.", .kind = Kind::choice};
-    for (const StorageView& one : seen_storages(app)) {
+    for (const StorageView& one : seen_storages(shop)) {
         if (!storage_holds(one, content)) continue;
         field.choices.push_back(one.id);
         field.labels.push_back(
@@ -54,19 +56,20 @@ void add_storage_field(App& app, std::string_view content, std::vector<FormField
     fields.push_back(std::move(field));
 }
 
-FormField disk_field(App& app, const Form& form, std::string value, std::string help,
-                     std::string fallback) {
-    const auto room = [&app, &form](const std::string& text) -> std::string {
+FormField disk_field(const Workshop& shop, ChosenStorage chosen, std::string value,
+                     std::string help, std::string fallback) {
+    const auto room = [&state = shop.state,
+                       chosen = std::move(chosen)](const std::string& text) -> std::string {
         const auto bytes = parse_size(text);
-        for (const StorageView& one : seen_storages(app))
-            if (bytes && one.id == form.value("storage") && one.space &&
-                *bytes > one.space->available)
+        for (const StorageView& one : state.seen().storages)
+            if (bytes && one.id == chosen() && one.space && *bytes > one.space->available)
                 return fmt::format("more than the {} free", short_size(one.space->available));
         return "";
     };
     return {.name = "disk",
             .label = "Disk",
             .help = std::move(help),
+            .keys = "+ and - step it.",
             .kind = Kind::size,
             .value = std::move(value),
             .fallback = std::move(fallback),
@@ -78,12 +81,13 @@ FormField disk_field(App& app, const Form& form, std::string value, std::string 
             .note = room};
 }
 
-FormField memory_field(App& app, std::string value, std::string fallback) {
-    const HostView& host = app.state().host();
+FormField memory_field(const Workshop& shop, std::string value, std::string fallback) {
+    const HostView& host = shop.state.host();
     const int64_t free = host.memory_total - host.memory_used;
     return {.name = "memory",
             .label = "Memory",
-            .help = "MiB. + and - step it.",
+            .help = "MiB.",
+            .keys = "+ and - step it.",
             .kind = Kind::number,
             .value = std::move(value),
             .fallback = std::move(fallback),
@@ -103,11 +107,12 @@ FormField memory_field(App& app, std::string value, std::string fallback) {
                 }};
 }
 
-FormField cores_field(App& app, std::string value, std::string fallback) {
-    const int cpus = app.state().host().cpus;
+FormField cores_field(const Workshop& shop, std::string value, std::string fallback) {
+    const int cpus = shop.state.host().cpus;
     return {.name = "cores",
             .label = "Cores",
-            .help = "How many CPUs it sees. + and - step it.",
+            .help = "How many CPUs it sees.",
+            .keys = "+ and - step it.",
             .kind = Kind::number,
             .value = std::move(value),
             .fallback = std::move(fallback),
@@ -127,11 +132,11 @@ FormField cores_field(App& app, std::string value, std::string fallback) {
                 }};
 }
 
-std::string usual_cores(App& app) {
-    return std::to_string(std::min(2, std::max(1, app.state().host().cpus)));
+std::string usual_cores(const Workshop& shop) {
+    return std::to_string(std::min(2, std::max(1, shop.state.host().cpus)));
 }
 
-FormField network_field(App& app) {
+FormField network_field(const Workshop& shop) {
     FormField field{.name = "net",
                     .label = "Network",
                     .help =
@@ -139,26 +144,26 @@ FormField network_field(App& app) {
                         "own leads out through this machine.",
                     .kind = Kind::choice,
                     .value = "none"};
-    app.state().look_at_links();
-    for (const LinkView& link : app.state().seen().links) {
+    shop.state.look_at_links();
+    for (const LinkView& link : shop.state.seen().links) {
         if (link.kind != "bridge") continue;
         field.choices.push_back(link.name);
         field.labels.push_back("bridge " + link.name);
         // The names that people give to the bridge of their guests.
         const bool meant = link.name == "vmbr0" || link.name == "br0";
-        if (meant && field.value == "none" && app.engine().host.is_root()) field.value = link.name;
+        if (meant && field.value == "none" && shop.engine.host.is_root()) field.value = link.name;
     }
     field.choices.insert(field.choices.end(), {"none", "no"});
     field.labels.insert(field.labels.end(), {"its own, out through this machine", "no card"});
     return field;
 }
 
-std::string own_keys(App& app) {
+std::string own_keys(const Workshop& shop) {
     const char* home = std::getenv("HOME");
     if (home == nullptr) return "";
     for (const std::string_view name : {"id_ed25519.pub", "id_rsa.pub", "authorized_keys"}) {
-        const std::string file = app.engine().host.system(fmt::format("{}/.ssh/{}", home, name));
-        if (app.engine().host.exists(file)) return file;
+        const std::string file = shop.engine.host.system(fmt::format("{}/.ssh/{}", home, name));
+        if (shop.engine.host.exists(file)) return file;
     }
     return "";
 }

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "tui/form.h"
-#include "tui/new_guest.h"
+#include "tui/create/fields.h"
+#include "tui/create/new_guest.h"
 
 namespace lodge {
 
@@ -20,16 +20,17 @@ struct Medium {
     std::string name = {};      // what a guest of it is called after, when not after its file
 };
 // What there is for that system: the ISOs of the storages first. `best`: where the cursor begins.
-std::vector<Medium> media_for(App& app, const SystemKind& system, size_t& best);
+std::vector<Medium> media_for(const Workshop& shop, const SystemKind& system, size_t& best);
 
 // The page that asks for a file.
 // Whether there is such a file or block device, `folder`: or folder; "" for what is no path too.
 // May wait for a dead mount.
 std::string file_problem(const std::string& text, bool folder);
-std::vector<FormField> file_fields(App& app, const Medium& medium);
+std::vector<FormField> file_fields(const Workshop& shop, const Medium& medium);
 
-// The page of name, disk, memory …, with what is free of each. `form` is the one they go to.
-std::vector<FormField> setting_fields(App& app, const NewGuest& guest, const Form& form);
+// The page of name, disk, memory …, with what is free of each.
+std::vector<FormField> setting_fields(const Workshop& shop, const NewGuest& guest,
+                                      ChosenStorage chosen);
 // What is wrong with them together; "" when nothing is.
 std::string settings_problem(const NewGuest& guest);
 
