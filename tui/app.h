@@ -173,7 +173,7 @@ class App {
     Area draw_standing(const Area& all);
     void draw_header(Area area);
     int draw_machine(const Area& area);
-    void draw_told(const Area& area) const;
+    static void draw_told(const Area& area, std::string_view told, Role role);
     void draw_tabs(Area area);
     void draw_bar(Area area);
     void draw_too_small(Area area);

@@ -8,6 +8,7 @@
 #include "engine/units.h"
 #include "tui/app.h"
 #include "tui/screens/guest_words.h"
+#include "tui/tabs.h"
 
 namespace lodge {
 namespace {
@@ -58,9 +59,11 @@ void App::draw(Canvas& canvas) {
     screen().draw(all.rows(2, all.height() - 4));
     const Area line = all.row(all.height() - 2);
     if (!told_.empty())
-        draw_told(all.rows(0, all.height() - 1));
-    else if (const std::string hint = screen().hint(); !hint.empty())
+        draw_told(all.rows(0, all.height() - 1), told_, told_role_);
+    else if (const std::string hint = screen().hint(); text_width(hint) + 1 < line.width())
         line.put(1, 0, hint, Role::dim);
+    else
+        draw_told(all.rows(0, all.height() - 1), hint, Role::dim);
     draw_bar(all.row(all.height() - 1));
     for (const auto& dialog : dialogs_)
         dialog->draw(all);
@@ -68,14 +71,14 @@ void App::draw(Canvas& canvas) {
 
 // In the line above the bottom one; what is too long for one line takes more, over the screen's
 // last.
-void App::draw_told(const Area& area) const {
+void App::draw_told(const Area& area, std::string_view told, Role role) {
     constexpr size_t most = 3;
-    auto lines = wrapped(printable(told_), area.width());
+    auto lines = wrapped(printable(told), area.width());
     if (lines.size() > most) lines.resize(most);
     int y = area.height() - static_cast<int>(lines.size());
     for (const std::string& words : lines) {
         area.row(y).fill(Role::normal);
-        area.put(0, y++, words, told_role_);
+        area.put(0, y++, words, role);
     }
 }
 
@@ -146,14 +149,13 @@ void App::draw_header(Area area) {
 }
 
 void App::draw_tabs(Area area) {
-    int x = 0;
+    std::vector<TabWord> tabs;
     for (size_t place = 0; place < screens_.size(); ++place) {
         const ScreenKind& kind = screen_kinds()[place];
-        const std::string words = fmt::format(" {} {} ", kind.number, kind.name);
-        const int from = x;
-        x = area.put(x, 0, words, place == place_ ? Role::selected : Role::normal);
-        area.hit(from, 0, x - from, 1, Key{.name = std::string(1, kind.number)});
+        const std::string number(1, kind.number);
+        tabs.push_back({fmt::format("{} {}", number, kind.name), Key{.name = number}, number});
     }
+    const int x = lodge::draw_tabs(area, 0, tabs, place_, glyphs());
     if (settings_.console) draw_console_keys(area.part(x + 1, 0, area.width() - x - 1, 1));
 }
 
@@ -172,6 +174,11 @@ void App::draw_console_keys(const Area& area) {
 }
 
 bool App::can_now(const Command& command, const Chosen& chosen) {
+    // Where no guest is under the cursor, what is done to one has nothing to be done to.
+    const bool takes_guest = !command.operands.empty() && !command.operands[0].optional &&
+                             (command.operands[0].kind == WordKind::guest ||
+                              command.operands[0].kind == WordKind::guests);
+    if (takes_guest && chosen.things.empty()) return false;
     std::string about = fmt::format("{} {}\n", state_.generation(State::Part::jobs),
                                     state_.generation(State::Part::storages));
     for (const Chosen::Thing& thing : chosen.things) {
@@ -223,11 +230,24 @@ void App::draw_bar(Area area) {
     });
     std::stable_sort(commands.begin(), commands.end(),
                      [&](auto* a, auto* b) { return number(a) < number(b); });
+    struct Entry {
+        std::string_view key, label;
+        bool can;
+    };
+    std::vector<Entry> entries;
     for (const Command* command : commands)
-        put_if_it_fits(command->key.starts_with('F') ? command->key : command->twin, command->label,
-                       can_now(*command, chosen));
+        entries.push_back({command->key.starts_with('F') ? command->key : command->twin,
+                           command->label, can_now(*command, chosen)});
     for (const OwnKey& own : screen().own_keys())
-        if (own.in_bar) put_if_it_fits(own.key, own.label, true);
+        if (own.in_bar) entries.push_back({own.key, own.label, true});
+    // Each has its place; but in a window of few columns what can be done now goes before what
+    // can't.
+    constexpr int few = 80;
+    const bool narrow = area.width() < few;
+    for (const Entry& entry : entries)
+        if (!narrow || entry.can) put_if_it_fits(entry.key, entry.label, entry.can);
+    for (const Entry& entry : entries)
+        if (narrow && !entry.can) put_if_it_fits(entry.key, entry.label, false);
     put(quit_key, quit_label, true);
 }
 

@@ -15,7 +15,7 @@ enum class GlyphLevel { ascii, line, full };  // plain ASCII; line drawing; bloc
 struct Glyphs {
     GlyphLevel level;
     char32_t horizontal, vertical, corner_nw, corner_ne, corner_sw, corner_se;
-    char32_t mark, cursor, up, down, more, branch, branch_last, cut;
+    char32_t mark, cursor, up, down, left, right, more, branch, branch_last, cut;
 };
 const Glyphs& glyphs_of(GlyphLevel level);
 std::string_view glyph_level_word(GlyphLevel level);

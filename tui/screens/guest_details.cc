@@ -4,6 +4,7 @@
 
 #include "engine/text.h"
 #include "tui/app.h"
+#include "tui/tabs.h"
 
 namespace lodge {
 namespace {
@@ -71,21 +72,19 @@ void GuestDetails::draw(Area area, bool active) {
     }
     const GuestView* view = app_.state().guest(guest_);
     if (view == nullptr) return;
-    int x = area.put(0, 0, guest_words(*view->guest), active ? Role::strong : Role::heading) + 2;
+    const int x =
+        area.put(0, 0, guest_words(*view->guest), active ? Role::strong : Role::heading) + 2;
     // On a narrow screen the tabs have a line of their own.
-    int width = 0;
-    for (size_t place = 0; place < tabs_.size(); ++place)
-        if (has_tab(place)) width += text_width(kinds[place].name) + 2;
-    const int line = x + width <= area.width() ? 0 : 1;
-    if (line == 1) x = 0;
+    std::vector<TabWord> words;
+    size_t here = 0;
     for (size_t place = 0; place < tabs_.size(); ++place) {
         if (!has_tab(place)) continue;
-        const int from = x;
-        x = area.put(x, line, " ", place == at_ ? Role::selected : Role::normal);
-        x = area.put(x, line, kinds[place].name, place == at_ ? Role::selected : Role::normal);
-        x = area.put(x, line, " ", place == at_ ? Role::selected : Role::normal);
-        area.hit(from, line, x - from, 1, Key{.name = "Detail", .y = static_cast<int>(place)});
+        if (place == at_) here = words.size();
+        words.push_back(
+            {std::string(kinds[place].name), Key{.name = "Detail", .y = static_cast<int>(place)}});
     }
+    const int line = x + tabs_width(words) <= area.width() ? 0 : 1;
+    draw_tabs(area.row(line), line == 1 ? 0 : x, words, here, app_.glyphs());
     tab().draw(area.rows(line + 1, area.height() - line - 1), active);
 }
 

@@ -9,6 +9,7 @@
 #include "tui/screens/guest_details.h"
 #include "tui/screens/guest_words.h"
 #include "tui/table.h"
+#include "tui/wrap.h"
 
 namespace lodge {
 namespace {
@@ -268,9 +269,19 @@ class GuestsScreen : public Screen {
     void draw_nothing(const Area& area) const {
         const int y = std::max(0, area.height() / 2 - 3);
         area.put_centre(y, "There are no guests yet.", Role::strong);
-        area.put_centre(y + 2, "F7 or n   makes one");
-        area.put_centre(y + 3, ": demo    a small one to try things with, in seconds");
-        area.put_centre(y + 4, "F1 or ?   help");
+        const std::pair<std::string_view, std::string_view> ways[] = {
+            {"F7 or n", "makes one, step by step"},
+            {": demo", "makes a small one to try things with"},
+            {"F1 or ?", "help"}};
+        constexpr int keys = 10, whole = 46;
+        const Area lines =
+            area.part(std::max(0, (area.width() - whole) / 2), y + 2, area.width(), 6);
+        int line = 0;
+        for (const auto& [key, what] : ways) {
+            lines.put(0, line, key, Role::strong);
+            for (const std::string& part : wrapped(what, std::min(whole, area.width()) - keys))
+                lines.put(keys, line++, part);
+        }
     }
 
     GuestRows rows_;

@@ -8,6 +8,7 @@
 #include "engine/units.h"
 #include "power/sight_words.h"
 #include "tui/screens/guest_words.h"
+#include "tui/wrap.h"
 
 namespace lodge {
 namespace {
@@ -119,10 +120,19 @@ HostPart file_system_part(const FileSystemView& system, const Glyphs& glyphs) {
 }  // namespace
 
 HostPart line_part(std::string_view label, std::string_view words, Paint paint) {
-    return {1, [label = std::string(label), words = printable(words), paint](const Area& area) {
+    const auto lines = [words = printable(words)](int width) {
+        auto found = wrapped(words, std::max(10, width - 1 - part_label));
+        if (found.empty()) found.emplace_back();
+        return found;
+    };
+    return {1,
+            [label = std::string(label), lines, paint](const Area& area) {
                 area.put(1, 0, label, Role::dim);
-                area.put(1 + part_label, 0, words, paint);
-            }};
+                int y = 0;
+                for (const std::string& line : lines(area.width()))
+                    area.put(1 + part_label, y++, line, paint);
+            },
+            [lines](int width) { return static_cast<int>(lines(width).size()); }};
 }
 
 HostPart gap_part() {

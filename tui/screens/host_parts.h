@@ -14,11 +14,15 @@ namespace lodge {
 struct HostPart {
     int height = 0;
     std::function<void(Area)> draw;
+    std::function<int(int width)> height_at = {};  // where the width decides
+
+    int rows(int width) const { return height_at ? height_at(width) : height; }
 };
 
 constexpr int part_label = 8;  // cells of a label
 
-// A line of words behind a label; a line of nothing; a title. Words of any origin are safe.
+// Words behind a label, in as many lines as they need; a line of nothing; a title. Words of any
+// origin are safe.
 HostPart line_part(std::string_view label, std::string_view words, Paint paint = {});
 HostPart gap_part();
 HostPart heading_part(std::string_view words);

@@ -9,6 +9,7 @@
 #include "engine/text.h"
 #include "tui/app.h"
 #include "tui/screens/job_words.h"
+#include "tui/tabs.h"
 
 namespace lodge {
 namespace {
@@ -58,17 +59,12 @@ void JobDetails::read() {
 }
 
 int JobDetails::draw_tabs(const Area& area, int x) {
-    int width = 0;
-    for (const std::string_view name : names)
-        width += text_width(name) + 2;
-    const int line = x + width <= area.width() ? 0 : 1;
-    if (line == 1) x = 0;
-    for (size_t place = 0; place < std::size(names); ++place) {
-        const int from = x;
-        x = area.put(x, line, fmt::format(" {} ", names[place]),
-                     place == at_ ? Role::selected : Role::normal);
-        area.hit(from, line, x - from, 1, Key{.name = "Detail", .y = static_cast<int>(place)});
-    }
+    std::vector<TabWord> words;
+    for (size_t place = 0; place < std::size(names); ++place)
+        words.push_back(
+            {std::string(names[place]), Key{.name = "Detail", .y = static_cast<int>(place)}});
+    const int line = x + tabs_width(words) <= area.width() ? 0 : 1;
+    lodge::draw_tabs(area.row(line), line == 1 ? 0 : x, words, at_, app_.glyphs());
     return line + 1;
 }
 

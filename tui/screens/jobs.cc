@@ -10,6 +10,7 @@
 #include "tui/screens/job_words.h"
 #include "tui/screens/two_panes.h"
 #include "tui/table.h"
+#include "tui/wrap.h"
 
 namespace lodge {
 namespace {
@@ -135,7 +136,10 @@ class JobsScreen : public Screen {
     void draw(Area area) override {
         if (rows_.count() == 0) {
             area.put_centre(area.height() / 2 - 1, "There are no jobs yet.", Role::strong);
-            area.put_centre(area.height() / 2 + 1, "Everything that changes a guest becomes one.");
+            int y = area.height() / 2 + 1;
+            for (const std::string& line :
+                 wrapped("Everything that changes a guest becomes one.", area.width()))
+                area.put_centre(y++, line);
             return;
         }
         const TwoPanes::Parts parts = panes_.lay_out(area, app_.glyphs());

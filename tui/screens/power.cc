@@ -6,6 +6,7 @@
 #include "tui/screens/power_knobs.h"
 #include "tui/screens/power_parts.h"
 #include "tui/screens/scrolled_parts.h"
+#include "tui/tabs.h"
 
 namespace lodge {
 namespace {
@@ -28,13 +29,11 @@ class PowerScreen : public Screen {
     }
 
     void draw(Area area) override {
-        int x = 0;
-        for (size_t place = 0; place < std::size(tabs); ++place) {
-            const int from = x;
-            const std::string words = " " + std::string(tabs[place].name) + " ";
-            x = area.put(x, 0, words, place == tab_ ? Role::selected : Role::normal);
-            area.hit(from, 0, x - from, 1, Key{.name = "Detail", .y = static_cast<int>(place)});
-        }
+        std::vector<TabWord> words;
+        for (size_t place = 0; place < std::size(tabs); ++place)
+            words.push_back({std::string(tabs[place].name),
+                             Key{.name = "Detail", .y = static_cast<int>(place)}});
+        draw_tabs(area.row(0), 0, words, tab_, app_.glyphs());
         const Seen& seen = app_.state().seen();
         const Area below = area.rows(1, area.height() - 1);
         if (seen.power)

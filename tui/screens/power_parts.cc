@@ -24,16 +24,15 @@ float largest_of(const std::vector<float>& values, double at_least) {
 // A figure in words with its last minutes at the right.
 HostPart graph_part(std::string_view label, std::string words, const History& past, double top,
                     const Glyphs& glyphs, int height, Paint paint) {
+    if (past.empty()) return line_part(label, words, paint);
     return {height, [label = std::string(label), words = printable(words), top, height, paint,
                      values = graph_values(past), &glyphs](const Area& area) {
                 constexpr int text = 34;
                 area.put(1, 0, label, Role::dim);
                 const int x = 1 + part_label + text;
-                area.part(1 + part_label, 0, values.empty() ? area.width() : text - 1, 1)
-                    .put(0, 0, words, paint);
-                if (!values.empty())
-                    draw_graph(area.part(x, 0, area.width() - x - 1, height), values,
-                               largest_of(values, top), glyphs);
+                area.part(1 + part_label, 0, text - 1, 1).put(0, 0, words, paint);
+                draw_graph(area.part(x, 0, area.width() - x - 1, height), values,
+                           largest_of(values, top), glyphs);
             }};
 }
 
@@ -97,14 +96,24 @@ std::string blocker_why(const BlockerView& one) {
 }
 
 HostPart blocker_part(const BlockerView& one) {
-    return {1, [one, why = blocker_why(one)](const Area& area) {
+    constexpr int narrow = 64;
+    const auto rows = [](int width) { return width < narrow ? 2 : 1; };
+    return {1,
+            [one, why = blocker_why(one)](const Area& area) {
                 constexpr int kind = 10, raw = 14, whys = 29;
+                if (area.width() < narrow) {
+                    area.put(1, 0, blocker_kind_words(one.kind), Role::dim);
+                    area.put(1 + kind, 0, printable(one.what));
+                    area.put(1 + kind, 1, why, Role::dim);
+                    return;
+                }
                 const int right = std::max(kind + 20, area.width() - whys - raw);
                 area.put(1, 0, blocker_kind_words(one.kind), Role::dim);
                 area.part(1 + kind, 0, right - kind - 2, 1).put(0, 0, printable(one.what));
                 area.part(right, 0, raw - 1, 1).put(0, 0, printable(one.raw), Role::dim);
                 area.put(right + raw, 0, why);
-            }};
+            },
+            rows};
 }
 
 // Alarms first, then temperatures, fans, the rest, each chip's together.
@@ -152,8 +161,11 @@ std::vector<HostPart> watt_parts(const Seen& seen, const Glyphs& glyphs, bool ro
     for (const TrialView& trial : seen.trials)
         parts.push_back(
             line_part("Trial",
-                      fmt::format("{}: {}, {} s left; the palette confirms it or takes it back",
-                                  trial.number, trial.title, trial.seconds_left),
+                      trial.phase == TrialPhase::waiting
+                          ? fmt::format("{}: {}, {} s left; K keeps it, U takes it back",
+                                        trial.number, trial.title, trial.seconds_left)
+                          : fmt::format("{}: {}, {}", trial.number, trial.title,
+                                        trial_phase_word(trial.phase)),
                       Role::warning));
     if (!view.profile.empty()) parts.push_back(line_part("Profile", view.profile));
     for (const std::string& other : view.others)

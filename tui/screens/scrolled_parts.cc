@@ -7,18 +7,19 @@
 namespace lodge {
 namespace {
 
-int height_of(const std::vector<HostPart>& parts) {
+int height_of(const std::vector<HostPart>& parts, int width) {
     int height = 0;
     for (const HostPart& part : parts)
-        height += part.height;
+        height += part.rows(width);
     return height;
 }
 
 void draw_parts(const Area& area, const std::vector<HostPart>& parts) {
     int y = 0;
     for (const HostPart& part : parts) {
-        part.draw(area.rows(y, part.height));
-        y += part.height;
+        const int height = part.rows(area.width());
+        part.draw(area.rows(y, height));
+        y += height;
     }
 }
 
@@ -27,9 +28,9 @@ void draw_parts(const Area& area, const std::vector<HostPart>& parts) {
 void ScrolledParts::draw(const Area& area, const std::vector<HostPart>& left,
                          const std::vector<HostPart>& right) {
     height_ = area.height();
-    whole_ = std::max(height_of(left), height_of(right));
-    Canvas canvas(Size{area.width(), std::max(whole_, 1)});
     const int width = right.empty() ? area.width() : area.width() / 2;
+    whole_ = std::max(height_of(left, width), height_of(right, area.width() - width));
+    Canvas canvas(Size{area.width(), std::max(whole_, 1)});
     draw_parts(canvas.all().part(0, 0, width, whole_), left);
     draw_parts(canvas.all().part(width, 0, area.width() - width, whole_), right);
     const bool more = whole_ > height_;
