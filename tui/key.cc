@@ -123,4 +123,22 @@ std::string key_name_of(char32_t character) {
     return name;
 }
 
+std::string_view key_of_sequence(std::string_view sequence) {
+    struct Known {
+        std::string_view sequence, name;
+    };
+    // DEC's VT220 Programmer Reference Manual, 3.2: editing and function keys; XTerm's ctlseqs.
+    static constexpr Known known[] = {
+        {"A", "Up"},    {"B", "Down"},    {"C", "Right"}, {"D", "Left"},    {"H", "Home"},
+        {"F", "End"},   {"Z", "BackTab"}, {"1~", "Home"}, {"2~", "Insert"}, {"3~", "Delete"},
+        {"4~", "End"},  {"5~", "PgUp"},   {"6~", "PgDn"}, {"7~", "Home"},   {"8~", "End"},
+        {"11~", "F1"},  {"12~", "F2"},    {"13~", "F3"},  {"14~", "F4"},    {"15~", "F5"},
+        {"17~", "F6"},  {"18~", "F7"},    {"19~", "F8"},  {"20~", "F9"},    {"21~", "F10"},
+        {"23~", "F11"}, {"24~", "F12"},
+    };
+    for (const Known& one : known)
+        if (one.sequence == sequence) return one.name;
+    return "";
+}
+
 }  // namespace lodge

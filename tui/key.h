@@ -35,4 +35,8 @@ std::string key_name_of(char32_t character);
 // "" for other keys.
 std::string_view function_key_after_escape(std::string_view name);
 
+// The key of a control sequence without its "Esc [", as VT220 and xterm send them: "18~" is F7,
+// "A" is Up; "" for any other. For terminals whose terminfo is of an older one than they are.
+std::string_view key_of_sequence(std::string_view sequence);
+
 }  // namespace lodge

@@ -360,7 +360,7 @@ Key Terminal::Inside::take_sequence() {
     }
     if (sequence.empty()) return Key{.name = "Alt-["};
     if (sequence[0] == '?' && sequence.back() == 'c') device_attributes = "\033[" + sequence;
-    return Key{};
+    return Key{.name = std::string(key_of_sequence(sequence))};
 }
 
 // Alt and a key arrive as Esc and the key.

@@ -30,6 +30,8 @@ std::string words_of(const TrialView& trial) {
 
 std::vector<Standing> trials_standing(App& app) {
     std::vector<Standing> lines;
+    // State has just looked whether there is any; nearly always there is none.
+    if (app.state().seen().trials.empty()) return lines;
     for (const TrialView& trial : active_trials(app.engine().host)) {
         Standing line;
         line.words = words_of(trial);

@@ -254,7 +254,8 @@ Plan demo_plan(Engine& engine, const Values& words) {
     }
     plan.title = "make the demo " + join(names, ", ");
     plan.afterwards = fmt::format(
-        "{} {}. Log in as root, no password: lodge console {}. Take {} away: lodge demo --remove",
+        "{} {}. Log in as root, no password: lodge console {}, or F3. Take {} away: lodge demo "
+        "--remove",
         join(names, ", "), words.flag("no-start") ? "made" : "started", id - 1,
         count > 1 ? "them" : "it");
     return plan;

@@ -206,6 +206,22 @@ TEST(Terminal, keys_are_words) {
     EXPECT_TRUE(played.modes_are_as_before());
 }
 
+// A vt100 has four function keys; who says so at a serial line sits before a later one, as a rule.
+TEST(Terminal, knows_keys_that_terminfo_does_not) {
+    Played played("vt100", say_keys, "C");
+    ASSERT_EQ(played.line(), "ready");
+    const std::pair<const char*, const char*> keys[] = {
+        {"\x1b[18~", "F7"},  {"\x1b[21~", "F10"}, {"\x1b[3~", "Delete"},
+        {"\x1b[5~", "PgUp"}, {"\x1b[H", "Home"},  {"\x1bOA", "Up"},
+    };
+    for (const auto& [bytes, name] : keys) {
+        played.type(bytes);
+        EXPECT_EQ(played.line(), name);
+    }
+    played.type("Q");
+    EXPECT_EQ(played.status(), 0);
+}
+
 // Draws one canvas, then another that differs in a cell, and says when.
 int change_a_cell(const Played::Say& say) {
     Terminal terminal({});

@@ -37,7 +37,7 @@ std::string short_notes_words(const GuestView& view) {
     std::vector<std::string> notes;
     if (!view.guest->config.problems().empty()) notes.emplace_back("mistakes");
     for (const std::string& note : view.sighting.notes)
-        notes.push_back(note == "software emulation" ? "emulated"
+        notes.push_back(note == "software emulation" ? "no KVM"
                         : note == "pending changes"  ? "pending"
                                                      : note);
     if (view.use && view.use->killed > 0)

@@ -4,12 +4,12 @@
 
 #include "engine/text.h"
 #include "engine/units.h"
+#include "engine/wrap.h"
 #include "tui/app.h"
 #include "tui/screens/all.h"
 #include "tui/screens/guest_details.h"
 #include "tui/screens/guest_words.h"
 #include "tui/table.h"
-#include "tui/wrap.h"
 
 namespace lodge {
 namespace {

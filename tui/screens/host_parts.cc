@@ -6,9 +6,9 @@
 
 #include "engine/text.h"
 #include "engine/units.h"
+#include "engine/wrap.h"
 #include "power/sight_words.h"
 #include "tui/screens/guest_words.h"
-#include "tui/wrap.h"
 
 namespace lodge {
 namespace {

@@ -4,13 +4,13 @@
 
 #include "engine/text.h"
 #include "engine/units.h"
+#include "engine/wrap.h"
 #include "tui/app.h"
 #include "tui/screens/all.h"
 #include "tui/screens/job_details.h"
 #include "tui/screens/job_words.h"
 #include "tui/screens/two_panes.h"
 #include "tui/table.h"
-#include "tui/wrap.h"
 
 namespace lodge {
 namespace {
