@@ -6,11 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/wrap.h"
 #include "tui/canvas.h"
 #include "tui/key.h"
 #include "tui/text_field.h"
 #include "tui/text_view.h"
-#include "engine/wrap.h"
 
 namespace lodge {
 

@@ -6,9 +6,9 @@
 
 #include "engine/engine.h"
 #include "engine/text.h"
+#include "engine/wrap.h"
 #include "power/missing.h"
 #include "tui/app.h"
-#include "engine/wrap.h"
 
 namespace lodge {
 namespace {
