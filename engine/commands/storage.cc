@@ -5,6 +5,7 @@
 #include "engine/commands/common.h"
 #include "engine/error.h"
 #include "engine/storage/all.h"
+#include "engine/storage/device_storage.h"
 #include "engine/storage/image.h"
 #include "engine/storage/storage_cfg.h"
 #include "engine/units.h"
@@ -15,6 +16,11 @@ namespace lodge {
 using nlohmann::json;
 
 namespace {
+
+std::string warning_of(const Storage& storage) {
+    const DeviceStorage* devices = device_storage(storage);
+    return devices ? devices->warning() : "";
+}
 
 json facts_of(const Storage& storage, StorageSpace* space) {
     json value = {{"id", storage.id()}, {"type", storage.type()}, {"enabled", storage.enabled()}};
@@ -34,6 +40,8 @@ json facts_of(const Storage& storage, StorageSpace* space) {
             value["total"] = space->total;
             value["used"] = space->used;
             value["available"] = space->available;
+            if (const std::string words = warning_of(storage); !words.empty())
+                value["warning"] = words;
         } catch (const Error& trouble) {
             why = trouble.what();
         }
@@ -57,11 +65,11 @@ Report list_storages(Engine& engine, const Values&) {
         StorageSpace space;
         const json value = facts_of(*storage, &space);
         const bool usable = value.at("usable").get<bool>();
-        rows.push_back({storage->id(), printable(storage->type()),
-                        usable ? short_size(space.total) : "-",
-                        usable ? short_size(space.used) : "-",
-                        usable ? short_size(space.available) : "-", content_words(value),
-                        usable ? "" : printable(value.at("trouble").get<std::string>())});
+        rows.push_back(
+            {storage->id(), printable(storage->type()), usable ? short_size(space.total) : "-",
+             usable ? short_size(space.used) : "-", usable ? short_size(space.available) : "-",
+             content_words(value),
+             usable ? warning_of(*storage) : printable(value.at("trouble").get<std::string>())});
         all.push_back(value);
     }
     std::string text =
@@ -87,6 +95,8 @@ Report show_storage(Engine& engine, const Values& words) {
         rows.push_back({"total", short_size(space.total)});
         rows.push_back({"used", short_size(space.used)});
         rows.push_back({"free", short_size(space.available)});
+        if (const std::string warning = warning_of(storage); !warning.empty())
+            rows.push_back({"warning", warning});
     } else {
         rows.push_back({"trouble", printable(value.at("trouble").get<std::string>())});
     }
@@ -148,6 +158,22 @@ Plan plan_upload(Engine& engine, const Values& words) {
     return plan;
 }
 
+// A thin pool is looked at now, so that a slip of the pen is not found at the first disk.
+void check_thin_pool(Engine& engine, const StorageCfg::Entry& entry) {
+    if (!entry.options.has("vgname") || !entry.options.has("thinpool"))
+        fail(Exit::usage,
+             "a thin pool needs its volume group and its name (lvs shows both): lodge storage add "
+             "{} vgname=pve thinpool=data --type lvmthin",
+             entry.id);
+    for (const std::string& one : split(entry.options.text("content"), ','))
+        if (trim(one) != "images" && trim(one) != "rootdir")
+            fail(Exit::usage, "a thin pool holds images and rootdir, not {}", printable(one));
+    const auto storage = make_storage(engine.host, entry.type, entry.id, entry.options);
+    if (const std::string why = storage->why_unusable(); !why.empty())
+        throw Error(Exit::refused, why);
+    (void)storage->space();
+}
+
 Plan plan_add(Engine& engine, const Values& words) {
     const std::string& id = words.text("id");
     const std::string type = words.text("type", "dir");
@@ -159,15 +185,18 @@ Plan plan_add(Engine& engine, const Values& words) {
     } else if (type == "dir") {
         fail(Exit::usage, "a folder storage needs --path");
     }
-    entry.options.set({"content", words.text("content",
-                                             "images,rootdir,iso,vztmpl,snippets,import,"
-                                             "backup")});
+    entry.options.set(
+        {"content",
+         words.text("content", type == "lvmthin" ? "images"
+                                                 : "images,rootdir,iso,vztmpl,snippets,import,"
+                                                   "backup")});
     for (const std::string& pair : words.list("options")) {
         const auto equals = pair.find('=');
         if (equals == std::string::npos || equals == 0)
             fail(Exit::usage, "'{}' is not KEY=VALUE", printable(pair));
         entry.options.set({pair.substr(0, equals), pair.substr(equals + 1)});
     }
+    if (type == "lvmthin") check_thin_pool(engine, entry);
     // Throws now what would go wrong later.
     StorageCfg probe = StorageCfg::parse(
         engine.host.read(engine.host.config_folder() + "/storage.cfg").value_or(""));

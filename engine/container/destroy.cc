@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/life/ending.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 
@@ -47,7 +48,8 @@ void delete_volumes(Engine& engine, const Guest& guest, Plan& plan) {
                 plan.warn(fmt::format("{} is kept: it belongs to guest {}", name, volume.owner));
                 continue;
             }
-            if (volume.format != "subvol" && volume.format != "raw") {
+            if ((volume.format != "subvol" && volume.format != "raw") ||
+                device_storage(engine.storages, name)) {
                 engine.storages.of(name).plan_delete(plan, volume);
                 continue;
             }

@@ -3,6 +3,7 @@
 #include "engine/container/volume.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/creation.h"
@@ -49,6 +50,8 @@ Plan ct_resize_plan(Engine& engine, const Guest& guest, const Values& words) {
         fail(Exit::refused, "{} of {} is {}, no volume of a storage", key, guest_words(guest),
              printable(name));
     const VolumeInfo volume = engine.storages.info(name);
+    if (device_storage(engine.storages, name))
+        fail(Exit::refused, "cannot resize {}: containers on a thin pool are not kept yet", name);
     const bool image = volume.format == "raw";
     const int64_t before =
         image ? volume.size : (parts.has("size") ? parse_size(parts.text("size")).value_or(0) : 0);
@@ -101,7 +104,10 @@ Plan ct_volume_delete_plan(Engine& engine, const Guest& guest, const Values& wor
                  volume.owner);
         Plan removal;
         const IdMap map = engine.host.is_root() ? IdMap{} : id_map_of(engine.host, guest.config);
-        plan_remove_ct_volume(engine, volume.path, map, removal);
+        if (const DeviceStorage* storage = device_storage(engine.storages, name))
+            storage->plan_delete(removal, volume);
+        else
+            plan_remove_ct_volume(engine, volume.path, map, removal);
         plan.append(std::move(removal.no_way_back_from(0)));
     } catch (const Error& trouble) {
         if (trouble.exit() != Exit::not_found) throw;

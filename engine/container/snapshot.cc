@@ -7,6 +7,7 @@
 #include "engine/container/volume.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/creation.h"
@@ -45,6 +46,9 @@ std::vector<Disk> disks_of(Engine& engine, const Guest& guest, const Section& se
             continue;
         }
         const VolumeInfo info = engine.storages.info(volume);
+        if (device_storage(engine.storages, volume))
+            fail(Exit::refused, "cannot {} {}: containers on a thin pool ({}) are not kept yet",
+                 verb, guest_words(guest), volume);
         if (info.format != "subvol" && info.format != "raw")
             fail(Exit::refused, "cannot {} {}: {} is neither a folder nor a raw image", verb,
                  guest_words(guest), volume);

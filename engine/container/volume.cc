@@ -18,6 +18,7 @@
 #include "engine/container/volume_root.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/storage/device_storage.h"
 #include "engine/store.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
@@ -229,6 +230,11 @@ CtVolume next_ct_volume(Engine& engine, const Storage& storage, int guest, const
                         CtFormat format) {
     if (const std::string why = storage.why_unusable(); !why.empty())
         throw Error(Exit::refused, why);
+    if (device_storage(storage))
+        fail(Exit::refused,
+             "containers cannot lie on {} yet: a thin pool takes virtual machines' disks; "
+             "--storage names a folder",
+             storage.id());
     if (!storage.holds("rootdir"))
         fail(Exit::refused, "storage {} holds no containers (rootdir is not in its content)",
              storage.id());

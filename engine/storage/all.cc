@@ -2,6 +2,7 @@
 
 #include "engine/error.h"
 #include "engine/storage/folder.h"
+#include "engine/storage/lvm_thin.h"
 #include "engine/units.h"
 
 namespace lodge {
@@ -57,6 +58,11 @@ std::unique_ptr<Storage> make_folder(const Host& host, const std::string& id,
     return std::make_unique<FolderStorage>(host, id, options);
 }
 
+std::unique_ptr<Storage> make_lvm_thin(const Host& host, const std::string& id,
+                                       const Values& options) {
+    return std::make_unique<LvmThinStorage>(host, id, options);
+}
+
 struct Kind {
     std::string_view type, what;
     std::unique_ptr<Storage> (*make)(const Host&, const std::string&, const Values&);
@@ -68,7 +74,7 @@ constexpr Kind kinds[] = {
     {"cifs", "an SMB share", nullptr},
     {"cephfs", "a Ceph file system", nullptr},
     {"lvm", "an LVM volume group", nullptr},
-    {"lvmthin", "an LVM thin pool", nullptr},
+    {"lvmthin", "an LVM thin pool", make_lvm_thin},
     {"zfspool", "a ZFS pool", nullptr},
     {"zfs", "ZFS over iSCSI", nullptr},
     {"iscsi", "an iSCSI target", nullptr},

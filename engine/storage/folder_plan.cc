@@ -133,8 +133,7 @@ std::string FolderStorage::plan_copy(Plan& plan, int guest, const VolumeInfo& so
     require_usable(what);
     if (!holds("images")) fail(Exit::refused, "cannot {}: it holds no disks (content)", what);
     const std::string kind = require_format(format);
-    require_space(root(), copy_size(host_, ImageSource{source.path, source.format}, snapshot),
-                  what);
+    require_space(root(), copy_size(host_, source, snapshot), what);
     Action drop;
     const std::string volume =
         plan_reserve(plan, guest, free_file(plan, guest, kind, ""), "", drop);

@@ -275,6 +275,11 @@ int64_t copy_size(const Host& host, const ImageSource& source, std::string_view 
     }
 }
 
+int64_t copy_size(const Host& host, const VolumeInfo& source, std::string_view snapshot) {
+    if (source.path.starts_with("/dev/")) return source.used;
+    return copy_size(host, ImageSource{source.path, source.format}, snapshot);
+}
+
 StorageSpace space_of(const std::string& folder) {
     struct statvfs facts {};
     std::filesystem::path at(folder);

@@ -37,6 +37,8 @@ std::string_view format_of_bytes(std::string_view bytes);
 
 // Bytes that a sparse copy of the image takes, by `qemu-img measure`. Throws Error.
 int64_t copy_size(const Host& host, const ImageSource& source, std::string_view snapshot);
+// The same of a volume of ours; of a device what its storage says that it takes.
+int64_t copy_size(const Host& host, const VolumeInfo& source, std::string_view snapshot);
 
 // Throws Error(Exit::missing) when the file system of `folder` (or of its nearest parent that is
 // there) has less than `bytes` left: "cannot <what>: it takes 3G and …".

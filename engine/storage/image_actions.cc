@@ -7,26 +7,15 @@
 #include "engine/fd.h"
 #include "engine/process.h"
 #include "engine/storage/image.h"
+#include "engine/storage/lvm_thin.h"
 #include "engine/storage/volume_files.h"
 #include "engine/units.h"
 
 // The verbs that make, change and remove disk images.
 
 namespace lodge {
-namespace {
 
-void remove_image(Work& work, const Values& on) {
-    const std::string& path = on.text("path");
-    set_immutable(path, false);
-    work.engine().host.remove(path);
-    remove_empty_parent(path);
-}
-std::string remove_image_shell(const Values& on) {
-    return shell_line({"rm", "-f", on.text("path")});
-}
-
-// Whether the guest, made to its end, names the volume anywhere: then it is no leftover.
-bool is_in_use(Engine& engine, int id, const std::string& volume) {
+bool is_named_by_guest(Engine& engine, int id, const std::string& volume) {
     std::optional<Guest> guest;
     try {
         guest = load_guest(engine, id);
@@ -49,8 +38,21 @@ bool is_in_use(Engine& engine, int id, const std::string& volume) {
     return false;
 }
 
+namespace {
+
+void remove_image(Work& work, const Values& on) {
+    const std::string& path = on.text("path");
+    set_immutable(path, false);
+    work.engine().host.remove(path);
+    remove_empty_parent(path);
+}
+std::string remove_image_shell(const Values& on) {
+    return shell_line({"rm", "-f", on.text("path")});
+}
+
 void drop(Work& work, const Values& on) {
-    if (is_in_use(work.engine(), static_cast<int>(on.integer("guest")), on.text("volume"))) {
+    if (is_named_by_guest(work.engine(), static_cast<int>(on.integer("guest")),
+                          on.text("volume"))) {
         work.say("kept " + on.text("volume") + ": the guest's configuration names it");
         return;
     }
@@ -119,6 +121,9 @@ ImageSource source_of(const Values& on) {
 std::vector<std::string> convert_words(const Values& on) {
     const ImageSource source = source_of(on);
     std::vector<std::string> words = {"convert", "-p"};
+    // A new logical volume is there already, and reads zero.
+    if (on.has("target")) words.push_back("-n");
+    if (on.text("target", "") == "blank") words.push_back("--target-is-zero");
     bool with_format = false;
     const std::string image = image_words(source, on.flag("foreign"), with_format);
     if (with_format) {
@@ -209,7 +214,8 @@ constexpr ActionKind kinds[] = {
     {"image-remove", remove_image, remove_image_shell},
     // path format [bytes] [preallocation] [backing backing-format]
     {"image-create", create_image, create_image_shell},
-    // source source-format path format [offset length] [snapshot] [foreign]
+    // source source-format path format [offset length] [snapshot] [foreign] [target: device, or
+    // blank for one that reads zero]
     {"image-convert", convert_image, convert_image_shell},
     // path format bytes [shrink]
     {"image-resize", resize_image, resize_image_shell},
@@ -225,7 +231,7 @@ constexpr ActionKind kinds[] = {
 std::span<const ActionKind> storage_actions() {
     static const std::vector<ActionKind> all = [] {
         std::vector<ActionKind> joined(std::begin(kinds), std::end(kinds));
-        for (const auto more : {volume_file_actions(), storage_cfg_actions()})
+        for (const auto more : {volume_file_actions(), storage_cfg_actions(), lvm_actions()})
             joined.insert(joined.end(), more.begin(), more.end());
         return joined;
     }();

@@ -42,6 +42,10 @@ void set_immutable(const std::string& path, bool on) {
 }
 
 std::string words_of_full(const std::string& path, const std::string& what) {
+    if (path.starts_with("/dev/"))
+        return fmt::format(
+            "cannot {}: the pool that {} lies in is full; what was half made is removed", what,
+            printable(path));
     const std::string folder = parent_of(path);
     return fmt::format("cannot {}: {} is full ({} left); what was half made is removed", what,
                        printable(folder), short_size(space_of(folder).available));

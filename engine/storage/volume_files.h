@@ -9,6 +9,8 @@
 
 namespace lodge {
 
+struct Engine;
+
 std::string parent_of(const std::string& path);
 // Removes the folder of the path when nothing is left in it, as images/<id> of a guest that is
 // gone.
@@ -19,6 +21,9 @@ void set_immutable(const std::string& path, bool on);
 std::string words_of_full(const std::string& path, const std::string& what);
 // Until the file is on the disk; throws Error, with words_of_full() where that is why.
 void sync_file(const std::string& path, const std::string& what);
+
+// Whether the guest, made to its end, names the volume anywhere: then it is no leftover.
+bool is_named_by_guest(Engine& engine, int id, const std::string& volume);
 
 // The verbs volume-… but for volume-drop, and file-….
 std::span<const ActionKind> volume_file_actions();

@@ -2,6 +2,7 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/cloudinit.h"
@@ -137,6 +138,13 @@ class Cloner {
         std::string format = key == "tpmstate0" ? "raw" : words_.text("format", volume.format);
         if (format != "raw" && format != "qcow2") format = "qcow2";
         std::string snapshot = snapshot_;
+        VolumeInfo source = volume;
+        // Where snapshots are volumes by themselves, one of them is what is copied.
+        if (const DeviceStorage* storage = device_storage(engine_.storages, name);
+            storage && !snapshot.empty() && (!small || storage->has_snapshot(volume, snapshot))) {
+            source = storage->snapshot_volume(volume, snapshot);
+            snapshot.clear();
+        }
         if (!snapshot.empty() && volume.format != "qcow2") {
             if (!small)
                 fail(Exit::refused, "cannot clone the snapshot {}: {} ({}) has none", snapshot, key,
@@ -144,14 +152,15 @@ class Cloner {
             warnings_.push_back(fmt::format("{} is copied as it is now: it has no snapshots", key));
             snapshot.clear();
         }
+        plan_activation(engine_.storages, source, creation_.volumes());
         const std::string made =
             target(id->storage)
-                .plan_copy(creation_.volumes(), creation_.id(), volume, snapshot, format);
+                .plan_copy(creation_.volumes(), creation_.id(), source, snapshot, format);
         // swtpm keeps its file as short as its state: the configuration's size is the nominal one.
         std::vector<std::string> problems;
         const auto parts = Properties::parse_lenient(*vm_schema().find(key), value, problems);
         const auto nominal = small ? parse_size(parts.text("size")) : std::nullopt;
-        creation_.put_disk(key, made, nominal.value_or(volume.size), options_of(key, value));
+        creation_.put_disk(key, made, nominal.value_or(source.size), options_of(key, value));
     }
 
     const Storage& target(const std::string& same) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/error.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/creation.h"
@@ -168,6 +169,21 @@ Plan disk_detach(Engine& engine, const Guest& guest, const Values& words) {
                       fmt::format("detach {} from {}", key, guest_words(guest)));
 }
 
+namespace {
+
+Plan resized(const Guest& guest, const std::string& key, int64_t bytes) {
+    Plan plan;
+    plan.step(
+        fmt::format("the running guest sees {} grow", key),
+        {"qmp",
+         {{"guest", guest.id},
+          {"command", "block_resize"},
+          {"arguments", nlohmann::json({{"node-name", "fmt-" + key}, {"size", bytes}}).dump()}}});
+    return plan;
+}
+
+}  // namespace
+
 Plan disk_resize(Engine& engine, const Guest& guest, const Values& words) {
     require_vm(guest);
     refuse_if_held(guest, "resize a disk of");
@@ -198,19 +214,18 @@ Plan disk_resize(Engine& engine, const Guest& guest, const Values& words) {
                         disk.id, print_size(bytes)));
     }
     const Storage& storage = engine.storages.of(disk.id);
-    if (running) {
+    if (running && device_storage(storage)) {
+        // QEMU takes what the device has by then.
+        storage.plan_resize(plan, disk, bytes);
+        plan.append(resized(guest, key, bytes));
+    } else if (running) {
         // What a storage can not hold is known to QEMU too late; so the plan's warning is asked
         // for.
         Plan offline;
         storage.plan_resize(offline, disk, bytes);
         for (const std::string& warning : offline.warnings)
             plan.warn(warning);
-        plan.step(fmt::format("the running guest sees {} grow", key),
-                  {"qmp",
-                   {{"guest", guest.id},
-                    {"command", "block_resize"},
-                    {"arguments",
-                     nlohmann::json({{"node-name", "fmt-" + key}, {"size", bytes}}).dump()}}});
+        plan.append(resized(guest, key, bytes));
     } else {
         storage.plan_resize(plan, disk, bytes);
     }
@@ -244,6 +259,7 @@ Plan disk_move(Engine& engine, const Guest& guest, const Values& words) {
     if (const auto names = snapshots_with(guest, disk.id); !names.empty())
         fail(Exit::refused, "cannot {}: its snapshots ({}) would be lost; delete them first",
              plan.title, join(names, ", "));
+    plan_activation(engine.storages, disk, plan);
     const std::string made = target.plan_copy(plan, guest.id, disk, "", format);
     Edit edit;
     edit.set = {key + "=" + with_part(key, value_of(guest, key), "file", made)};

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/network/nat.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/cloudinit.h"
 #include "engine/vm/vm.h"
@@ -133,6 +134,11 @@ MachineFacts::Volume volume_facts(Engine& engine, const std::string& name) {
         volume.path = info.path;
         volume.format = info.format;
         volume.read_only = info.content == "iso";
+        if (device_storage(engine.storages, name) && !engine.host.exists(info.path)) {
+            // The start activates it first.
+            volume.block_device = true;
+            return volume;
+        }
     }
     struct stat status {};
     if (::stat(volume.path.c_str(), &status) != 0)

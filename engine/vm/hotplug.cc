@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/guest_user.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/change_actions.h"
 #include "engine/vm/change_parts.h"
@@ -42,6 +43,7 @@ MachineFacts facts_for(Engine& engine, const Guest& guest) {
         if (facts.volumes.contains(volume) || colon == std::string::npos || volume[0] == '/')
             continue;
         MachineFacts::Volume made;
+        made.block_device = device_storage(engine.storages, volume) != nullptr;
         made.path = engine.storages.of(volume).path(volume.substr(colon + 1));
         made.format = volume.ends_with(".qcow2") ? "qcow2" : "raw";
         facts.volumes[volume] = made;

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/schema.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/agent.h"
 #include "engine/vm/change.h"
@@ -29,6 +30,8 @@ std::vector<SnapshotDisk> snapshot_disks(const Section& section) {
 
 bool disk_has_snapshot(Engine& engine, const std::string& volume, const std::string& name) {
     const VolumeInfo info = engine.storages.info(volume);
+    if (const DeviceStorage* storage = device_storage(engine.storages, volume))
+        return storage->has_snapshot(info, name);
     if (info.format != "qcow2") return false;
     const auto names = image_info(engine.host, info.path, info.format).snapshots;
     return std::find(names.begin(), names.end(), name) != names.end();
@@ -90,7 +93,7 @@ std::vector<SnapshotDisk> disks_to_snapshot(Engine& engine, const Guest& guest, 
         const bool can = engine.storages.of(disk.volume).can_snapshot(info) &&
                          !(running && disk.key == "tpmstate0");
         if (can) {
-            if (info.format == "qcow2" && disk_has_snapshot(engine, disk.volume, name))
+            if (disk_has_snapshot(engine, disk.volume, name))
                 refuse(
                     fmt::format("has a snapshot {} inside that the configuration does not know; "
                                 "take another name",
@@ -121,6 +124,14 @@ void put_disks(const std::vector<SnapshotDisk>& disks, Values& on) {
     if (keys.empty()) return;
     on.set({"keys", keys});
     on.set({"volumes", volumes});
+}
+
+// Those whose snapshots QEMU makes in them: not what lies on devices of a storage.
+std::vector<SnapshotDisk> inside_of(Engine& engine, std::vector<SnapshotDisk> disks) {
+    std::erase_if(disks, [&](const SnapshotDisk& disk) {
+        return device_storage(engine.storages, disk.volume) != nullptr;
+    });
+    return disks;
 }
 
 void refuse_in_the_middle(const Guest& guest, const Section& section, const std::string& name,
@@ -178,7 +189,12 @@ Plan VmKind::snapshot(Engine& engine, const Guest& guest, const Values& words) c
               Action{"snapshot-forget", {{"guest", guest.id}, {"name", name}, {"time", time}}});
     if (running) {
         Values on = {{"guest", guest.id}, {"name", name}};
-        put_disks(disks, on);
+        put_disks(inside_of(engine, disks), on);
+        Plan beneath;
+        for (const SnapshotDisk& disk : disks)
+            if (const DeviceStorage* storage = device_storage(engine.storages, disk.volume))
+                storage->plan_snapshot(beneath, engine.storages.info(disk.volume), name);
+        if (!beneath.steps.empty()) on.set({"beneath", plan_to_json(beneath)});
         if (with_memory) {
             on.set({"path", volume_path(engine, state)});
             plan.step("write the memory to " + state + ", and hold still for the disks",
@@ -229,7 +245,7 @@ std::vector<SnapshotDisk> disks_to_roll_back(Engine& engine, const Guest& guest,
             plan.warn(disk.key + " is not part of the snapshot and stays as it is");
             continue;
         }
-        if (info.format == "qcow2" && !disk_has_snapshot(engine, disk.volume, name)) {
+        if (!disk_has_snapshot(engine, disk.volume, name)) {
             if (!is_small_part(disk.key)) refuse("does not have it");
             plan.warn(disk.key + " is not part of the snapshot and stays as it is");
             continue;
@@ -325,7 +341,8 @@ Plan VmKind::delete_snapshot(Engine& engine, const Guest& guest, const Values& w
         const auto place = std::find_if(now.begin(), now.end(), [&](const SnapshotDisk& one) {
             return one.volume == disk.volume;
         });
-        if (running && place != now.end() && disk.key != "tpmstate0") {
+        const bool beneath = device_storage(engine.storages, disk.volume) != nullptr;
+        if (running && !beneath && place != now.end() && disk.key != "tpmstate0") {
             attached.push_back(*place);
             continue;
         }

@@ -16,6 +16,8 @@
 // to one instant. With memory, the guest's state is streamed to a file as a migration would be;
 // QEMU holds just before the switch-over ("pre-switchover"), the guest stands still and its disks
 // are still its own: there the transaction goes, then the last of the state, then it runs on.
+// Disks on logical volumes are taken by LVM beneath QEMU, which the device waits for; several of
+// them, while the guest stands still.
 
 namespace lodge {
 
@@ -45,13 +47,50 @@ std::vector<std::string> format_nodes(Qmp& qmp) {
     return names;
 }
 
-void take_disks(Qmp& qmp, const Values& on) {
+// What LVM does beneath QEMU, as a plan of its own.
+Plan plan_beneath(const Values& on) {
+    return on.has("beneath") ? plan_from_json(on.text("beneath")) : Plan();
+}
+
+// Standstill holds the guest's processors while it lives, when they run and `needed`.
+class Standstill {
+  public:
+    Standstill(Qmp& qmp, bool needed) : qmp_(qmp) {
+        holds_ = needed && qmp_status(qmp) == "running";
+        if (holds_) qmp_.call("stop", {}, answer_limit);
+    }
+    Standstill(const Standstill&) = delete;
+    Standstill& operator=(const Standstill&) = delete;
+    ~Standstill() {
+        try {
+            end();
+        } catch (const Error&) {
+            // What is thrown already says what went wrong; lodge resume lets it go on.
+        }
+    }
+    void end() {
+        if (!holds_) return;
+        holds_ = false;
+        qmp_.call("cont", {}, answer_limit);
+    }
+
+  private:
+    Qmp& qmp_;
+    bool holds_ = false;
+};
+
+void take_disks(Work& work, Qmp& qmp, const Values& on) {
+    const Plan beneath = plan_beneath(on);
+    // Two steps a disk: that there is no such snapshot yet, and its making.
+    Standstill still(
+        qmp, beneath.steps.size() > 2 || (!beneath.steps.empty() && !on.list("keys").empty()));
+    carry_steps(work, beneath);
     json actions = json::array();
     for (const std::string& key : on.list("keys"))
         actions.push_back({{"type", "blockdev-snapshot-internal-sync"},
                            {"data", {{"device", "fmt-" + key}, {"name", on.text("name")}}}});
-    if (actions.empty()) return;
-    qmp.call("transaction", {{"actions", std::move(actions)}}, disks_limit);
+    if (!actions.empty()) qmp.call("transaction", {{"actions", std::move(actions)}}, disks_limit);
+    still.end();
 }
 
 void forget_in_disk(Qmp& qmp, const std::string& key, const std::string& name) {
@@ -97,11 +136,18 @@ void forget_everywhere(Work& work, const Values& on) {
 }
 
 std::string shell_disks(const Values& on) {
+    std::vector<std::string> lines;
+    const Actions verbs({storage_actions()});
+    for (const Step& step : plan_beneath(on).steps)
+        lines.push_back(verbs.shell(step.action));
+    if (!lines.empty() && on.list("keys").empty()) return join(lines, "\n");
     json actions = json::array();
     for (const std::string& key : on.list("keys"))
         actions.push_back({{"type", "blockdev-snapshot-internal-sync"},
                            {"data", {{"device", "fmt-" + key}, {"name", on.text("name")}}}});
-    return qmp_as_shell(on.text("guest"), "transaction", {{"actions", std::move(actions)}});
+    lines.push_back(
+        qmp_as_shell(on.text("guest"), "transaction", {{"actions", std::move(actions)}}));
+    return join(lines, "\n");
 }
 
 }  // namespace
@@ -113,7 +159,7 @@ void run_vm_snapshot_disks(Work& work, const Values& on) {
     if (on.flag("freeze"))
         frozen.emplace(host, guest_of(on), freeze_limit,
                        [&](const std::string& line) { work.say(line); });
-    take_disks(qmp, on);
+    take_disks(work, qmp, on);
 }
 
 std::string shell_vm_snapshot_disks(const Values& on) {
@@ -135,7 +181,7 @@ void run_vm_snapshot_ram(Work& work, const Values& on) {
     stream.set_hold(true);
     stream.begin();
     stream.run_until(work, "pre-switchover");
-    take_disks(qmp, on);
+    take_disks(work, qmp, on);
     stream.go_on_from_hold();
     stream.finish(work);
     stream.release();
@@ -169,11 +215,18 @@ void run_vm_snapshot_undo(Work& work, const Values& on) {
             }
         }
     }
+    const Plan beneath = plan_beneath(on);
+    for (auto step = beneath.steps.rbegin(); step != beneath.steps.rend(); ++step)
+        if (step->undo) work.engine().actions.find(step->undo->verb).run(work, step->undo->on);
     forget_everywhere(work, on);
 }
 
 std::string shell_vm_snapshot_undo(const Values& on) {
-    return shell_vm_snapshot_delete(on);
+    std::string text = shell_vm_snapshot_delete(on);
+    const Actions verbs({storage_actions()});
+    for (const Step& step : plan_beneath(on).steps)
+        if (step.undo) text += "\n" + verbs.shell(*step.undo);
+    return text;
 }
 
 void run_vm_snapshot_delete(Work& work, const Values& on) {
@@ -207,9 +260,9 @@ constexpr ActionKind actions[] = {
     {"snapshot-mark-delete", run_snapshot_mark_delete, shell_snapshot_mark_delete},
     {"snapshot-unmark", run_snapshot_unmark, shell_snapshot_unmark},
     {"snapshot-drop", run_snapshot_drop, shell_snapshot_drop},
-    // guest name keys… volumes… [freeze]
+    // guest name keys… volumes… [freeze] [beneath: a plan of the storage's own snapshots]
     {"vm-snapshot-disks", run_vm_snapshot_disks, shell_vm_snapshot_disks},
-    // guest name keys… volumes… path
+    // guest name keys… volumes… path [beneath]
     {"vm-snapshot-ram", run_vm_snapshot_ram, shell_vm_snapshot_ram},
     {"vm-snapshot-undo", run_vm_snapshot_undo, shell_vm_snapshot_undo},
     // guest name keys… volumes… [force]

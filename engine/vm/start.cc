@@ -6,12 +6,14 @@
 #include "engine/error.h"
 #include "engine/guest_user.h"
 #include "engine/network/nat.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/cloudinit.h"
 #include "engine/vm/handover.h"
 #include "engine/vm/life.h"
 #include "engine/vm/snapshot.h"
+#include "engine/vm/snapshot_parts.h"
 #include "engine/vm/vm.h"
 
 // The plan of a start: what stands in the way is said here, before anything happens.
@@ -190,6 +192,9 @@ Plan vm_start_steps(Engine& engine, const Guest& guest) {
         plan.warn(words);
     if (const std::string words = ends_at_logout(engine.host); !words.empty()) plan.warn(words);
     check_reachable(engine.host, guest, command);
+    for (const SnapshotDisk& disk : snapshot_disks(next.config.current))
+        if (device_storage(engine.storages, disk.volume))
+            plan_activation(engine.storages, engine.storages.info(disk.volume), plan);
     plan_guest_user(engine.host, plan);
     plan.step("make the folders for sockets and logs",
               prepare_action(engine.host, guest.id, command),

@@ -40,7 +40,9 @@ std::string why_words(const std::string& words) {
 }
 
 Fd open_state(const std::string& path, int flags) {
-    Fd file(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
+    // A logical volume's name is a link to its device.
+    if (!path.starts_with("/dev/")) flags |= O_NOFOLLOW;
+    Fd file(::open(path.c_str(), flags | O_CLOEXEC));
     if (!file) fail_errno(errno, "cannot open " + path);
     return file;
 }
