@@ -15,7 +15,7 @@ constexpr int64_t applying_ms = 120'000;
 
 }  // namespace
 
-Plan trial_plan(const Host& host, Trial trial) {
+int plan_trial_armed(const Host& host, Trial trial, Plan& plan) {
     if (trial.seconds < 1 || trial.seconds > 86400)
         fail(Exit::usage, "a trial of {} s is not allowed: 1 to 86400", trial.seconds);
     for (const Step& step : trial.plan.steps)
@@ -23,20 +23,32 @@ Plan trial_plan(const Host& host, Trial trial) {
             fail(Exit::failed, "this cannot be tried, there is no way back from: {}", step.why);
     TrialRecord record;
     record.number = trials::free_number(host);
-    record.trial = trial;
+    record.trial = std::move(trial);
     const int number = record.number;
+    plan.step("the way back is armed first",
+              {"trial-arm", {{"number", number}, {"record", print_trial(record)}}},
+              Action{"trial-take-back", {{"number", number}, {"why", "a step of it failed"}}});
+    return number;
+}
 
+void plan_trial_begun(int number, int seconds, Plan& plan) {
+    plan.step(fmt::format("the countdown of {} s begins", seconds),
+              {"trial-begin", {{"number", number}}});
+}
+
+void plan_trial_dropped(int number, const std::string& why, Plan& plan) {
+    plan.step("nothing is on trial any more", {"trial-drop", {{"number", number}, {"why", why}}});
+}
+
+Plan trial_plan(const Host& host, Trial trial) {
     Plan plan;
     plan.title = trial.plan.title + ", on trial";
     plan.guests = trial.plan.guests;
     plan.warnings = trial.plan.warnings;
-    plan.step("the way back is armed first",
-              {"trial-arm", {{"number", number}, {"record", print_trial(record)}}},
-              Action{"trial-take-back", {{"number", number}, {"why", "a step of it failed"}}});
+    const int number = plan_trial_armed(host, trial, plan);
     for (Step& step : trial.plan.steps)
         plan.steps.push_back(std::move(step));
-    plan.step(fmt::format("the countdown of {} s begins", trial.seconds),
-              {"trial-begin", {{"number", number}}});
+    plan_trial_begun(number, trial.seconds, plan);
     plan.afterwards = fmt::format(
         "{}: on trial for {} s. lodge trial confirm {} keeps it; without that it is taken back",
         trial.plan.title, trial.seconds, number);
@@ -199,6 +211,10 @@ void begin(Work& work, const Values& on) {
     record.process.reset();
     record.deadline = trials::boottime_ms() + record.trial.seconds * int64_t{1000};
     trials::store(host, record);
+    work.say(
+        fmt::format("on trial for {} s: lodge trial confirm {} keeps it; without that it is "
+                    "taken back",
+                    record.trial.seconds, record.number));
 }
 std::string begin_shell(const Values& on) {
     return words_for(on, fmt::format("lodge trial confirm {} keeps it", on.text("number")));
@@ -247,6 +263,31 @@ std::string kept_shell(const Values& on) {
     return words_for(on, "its record is removed and its watcher ends");
 }
 
+// Whoever else is at work on it takes it back: then it is over as well.
+void drop(Work& work, const Values& on) {
+    const Host& host = work.engine().host;
+    try {
+        const FileLock held = trials::lock(host);
+        auto record = trials::load(host, number_of(on));
+        if (!record || record->phase == TrialPhase::keeping) return;
+        record->trouble = on.text("why");
+        trials::end(host, *record, "dropped");
+    } catch (const Error& trouble) {
+        if (trouble.exit() != Exit::busy) throw;
+        work.say(trouble.what());
+    }
+}
+std::string drop_shell(const Values& on) {
+    return words_for(on, on.text("why"));
+}
+
+void forget_subject(Work& work, const Values& on) {
+    forget_failed(work.engine().host, on.text("subject"));
+}
+std::string forget_shell(const Values& on) {
+    return shell_line({"lodge", "trial", "forget", on.text("subject")});
+}
+
 void take_back_now(Work& work, const Values& on) {
     trials::take_back(work.engine(), number_of(on), on.text("why"), false);
 }
@@ -258,6 +299,7 @@ constexpr ActionKind kinds[] = {
     {"trial-arm", arm, arm_shell},    {"trial-begin", begin, begin_shell},
     {"trial-hold", hold, hold_shell}, {"trial-release", release, release_shell},
     {"trial-kept", kept, kept_shell}, {"trial-take-back", take_back_now, take_back_shell},
+    {"trial-drop", drop, drop_shell}, {"trial-forget", forget_subject, forget_shell},
 };
 
 }  // namespace

@@ -29,6 +29,14 @@ struct Trial {
 // The plan that carries a trial out: arms it (a record on disk, a watcher that outlives us), then
 // the trial's own steps, then begins the countdown. Throws Error when a step has no way back.
 Plan trial_plan(const Host& host, Trial trial);
+// The same in two halves, for a plan that carries steps of its own between: the step that arms it,
+// whose number it returns, and the step that begins the countdown. Of `trial.plan` only the undos
+// are ever done; they must put right whatever the steps between did.
+int plan_trial_armed(const Host& host, Trial trial, Plan& plan);
+void plan_trial_begun(int number, int seconds, Plan& plan);
+// Adds the step that ends a trial whose matter is over and put right already: nothing is undone,
+// nothing kept. Content when it has ended.
+void plan_trial_dropped(int number, const std::string& why, Plan& plan);
 
 enum class TrialPhase {
     applying,     // armed; its steps are being carried out
@@ -91,7 +99,7 @@ std::vector<FailedSubject> failed_subjects(const Host& host);
 bool forget_failed(const Host& host, std::string_view subject);
 
 // The verbs: trial-arm number trial | trial-begin | trial-hold | trial-release | trial-kept |
-// trial-take-back number why.
+// trial-take-back number why | trial-drop number why | trial-forget subject.
 std::span<const ActionKind> trial_actions();
 
 std::span<const Command> trial_commands();  // engine/commands/trial.cc

@@ -1,19 +1,18 @@
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
 #include <bit>
-#include <cstdlib>
 #include <cstring>
-#include <sstream>
 
-#include "engine/error.h"
 #include "engine/fd.h"
 #include "engine/host.h"
 #include "engine/units.h"
 #include "passthrough/inventory.h"
+#include "passthrough/ways.h"
 
 namespace lodge {
 namespace {
@@ -26,19 +25,6 @@ int prefix_of(const sockaddr* mask) {
     for (size_t i = 0; i < (four ? 4U : 16U); ++i)
         bits += std::popcount(bytes[first + i]);
     return bits;
-}
-
-// Whether something listens at port 22: the local address of a line of /proc/net/tcp and its state
-// 0A (include/net/tcp_states.h).
-bool listens_for_ssh(const Host& host, const std::string& table) {
-    std::istringstream lines(host.read(host.system(table)).value_or(""));
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream in(line);
-        std::string number, local, remote, state;
-        in >> number >> local >> remote >> state;
-        if (local.ends_with(":0016") && state == "0A") return true;
-    }
-    return false;
 }
 
 }  // namespace
@@ -64,14 +50,9 @@ Surroundings look_around(const Host& host) {
                 fmt::format("{}/{}", text, prefix_of(one->ifa_netmask)));
         }
     }
-    // "client port server port" (sshd(8)).
-    if (const char* connection = std::getenv("SSH_CONNECTION")) {
-        const auto words = split(connection, ' ');
-        if (words.size() == 4) around.ssh_address = words[2];
-    }
+    if (const auto session = own_ssh_session(host)) around.ssh_address = session->here.address;
     if (const char* terminal = ::ttyname(STDIN_FILENO)) around.terminal = terminal;
-    around.ssh_serves =
-        listens_for_ssh(host, "/proc/net/tcp") || listens_for_ssh(host, "/proc/net/tcp6");
+    around.ssh_serves = !ssh_listens(host).empty();
     return around;
 }
 

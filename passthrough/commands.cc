@@ -5,6 +5,7 @@
 #include "engine/units.h"
 #include "engine/vm/vm.h"
 #include "passthrough/binding.h"
+#include "passthrough/device_trial.h"
 #include "passthrough/give.h"
 #include "passthrough/identity.h"
 #include "passthrough/kinds.h"
@@ -84,16 +85,24 @@ std::span<const Command> device_commands() {
          .operands = {device,
                       {"guest", WordKind::guest,
                        "The guest's id or name; \"to\" may stand before it."}},
-         .options = {{.name = "anyway",
-                      .help = "Also a device that this machine is reached by; never what it cannot "
-                              "live without."},
+         .options = {{.name = "seconds",
+                      .value = "SECONDS",
+                      .help = "How long a trial waits for lodge trial confirm.",
+                      .fallback = "120"},
+                     {.name = "anyway",
+                      .help = "Also a USB device that this machine is reached by; never what it "
+                              "cannot live without."},
                      {.name = "port", .help = "A USB device by its port, not by what it is."}},
          .why_not = why_not_given,
          .plan = plan_give,
          .more = "At the guest's start the device and what must go along leave their drivers, for "
                  "vfio-pci; when the guest ends, for whatever reason, they come back, network "
                  "interfaces as they were. A start that takes one of this machine's sensors or "
-                 "clocks along is taken back."},
+                 "clocks along is taken back. With a device by which this machine is reached, or "
+                 "that is part of the processor, the first start is a trial: without lodge trial "
+                 "confirm the guest is ended and the device comes back; also when the SSH session "
+                 "that began it is lost, after a crash and after a restart. Once confirmed, later "
+                 "starts are none."},
         {.subject = "device",
          .verb = "take-back",
          .label = "Take back",
@@ -176,7 +185,8 @@ std::span<const Command> device_commands() {
 }
 
 std::vector<std::span<const ActionKind>> passthrough_action_tables() {
-    return {binding_actions(), mediated_actions(), mind_actions(), sriov_actions(), use_actions()};
+    return {binding_actions(), mediated_actions(), mind_actions(),
+            sriov_actions(),   use_actions(),      device_trial_actions()};
 }
 
 }  // namespace lodge

@@ -39,14 +39,28 @@ Readings take_readings(const Host& host, const std::vector<std::string>& going) 
     }
     const std::string policies = "/sys/devices/system/cpu/cpufreq";
     for (const std::string& name : host.list(host.system(policies)))
-        for (const char* file : {"cpuinfo_max_freq", "scaling_max_freq", "bios_limit"})
+        // Not scaling_max_freq: a person or a profile sets that one, and bios_limit moves it too.
+        for (const char* file : {"cpuinfo_max_freq", "bios_limit"})
             if (const std::string value = line(policies + "/" + name + "/" + file); !value.empty())
                 readings[name + " " + file] = value;
     return readings;
 }
 
 std::string path_of(const Host& host, const Values& on) {
-    return fmt::format("{}/before-{}", handed_folder(host), on.text("guest"));
+    return before_path(host, static_cast<int>(on.integer("guest")));
+}
+
+// How often the processors were slowed down by heat since the machine started
+// (arch/x86/kernel/cpu/mce/therm_throt.c).
+int64_t throttled(const Host& host) {
+    int64_t times = 0;
+    const std::string folder = host.system("/sys/devices/system/cpu");
+    for (const std::string& name : host.list(folder))
+        if (name.starts_with("cpu"))
+            times += parse_integer(host.read_line(folder + "/" + name +
+                                                  "/thermal_throttle/core_throttle_count"))
+                         .value_or(0);
+    return times;
 }
 
 // What was there and is not, or is less.
@@ -67,20 +81,32 @@ std::vector<std::string> losses(const Readings& before, const Readings& now) {
 
 }  // namespace
 
+std::string before_path(const Host& host, int guest) {
+    return fmt::format("{}/before-{}", handed_folder(host), guest);
+}
+
 void run_device_look(Work& work, const Values& on) {
     const Host& host = work.engine().host;
-    host.write_volatile(path_of(host, on),
-                        nlohmann::json(take_readings(host, on.list("going"))).dump(2) + "\n");
+    const nlohmann::json seen = {{"readings", take_readings(host, on.list("going"))},
+                                 {"throttled", throttled(host)}};
+    host.write_volatile(path_of(host, on), seen.dump(2) + "\n");
 }
 
 void run_device_compare(Work& work, const Values& on) {
     const Host& host = work.engine().host;
     const auto text = host.read(path_of(host, on));
     const auto before = nlohmann::json::parse(text.value_or(""), nullptr, false);
-    if (!before.is_object())
+    if (!before.is_object() || !before.contains("readings"))
         fail(Exit::failed, "what this machine had before cannot be read: {}", path_of(host, on));
-    const auto lost = losses(before.get<Readings>(), take_readings(host, on.list("going")));
-    host.remove(path_of(host, on));
+    const auto lost =
+        losses(before["readings"].get<Readings>(), take_readings(host, on.list("going")));
+    const int64_t slowed = throttled(host) - before.value("throttled", int64_t{0});
+    if (slowed > 0 && !on.flag("again"))
+        work.say(
+            fmt::format("warning: heat slowed the processors down {} meanwhile; lodge power "
+                        "sensors shows how warm they are",
+                        slowed == 1 ? "once" : fmt::format("{} times", slowed)));
+    if (!on.flag("keep") && !on.flag("again")) host.remove(path_of(host, on));
     if (lost.empty()) return;
     fail(Exit::refused,
          "this machine lost something with the device, so it is taken back: {}; the device is part "

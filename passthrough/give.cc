@@ -6,9 +6,11 @@
 #include "engine/commands/common.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/trial.h"
 #include "engine/units.h"
 #include "engine/vm/vm.h"
 #include "passthrough/binding.h"
+#include "passthrough/device_trial.h"
 #include "passthrough/findings.h"
 #include "passthrough/identity.h"
 #include "passthrough/pool.h"
@@ -42,30 +44,44 @@ void refuse_container(const Guest& guest, const std::string& device) {
          guest_words(guest), guest.id, device);
 }
 
-void weigh(const Judgement& judgement, const Guest& guest, bool anyway, Plan& plan) {
+// What cuts off only is no hindrance: the start is a trial then.
+void weigh(const Judgement& judgement, const Guest& guest, Plan& plan) {
     for (const Finding& finding : judgement.findings) {
-        const bool passed = finding.cuts_off && anyway;
         // Who has it now is a matter of the start.
         const bool later = finding.code == "B6" || finding.code == "W5";
-        if (finding.severity == Severity::block && !passed && !later)
+        if (finding.severity == Severity::block && !finding.cuts_off && !later)
             fail(Exit::refused, "cannot give {} to {}: {} ({}: {}){}{}",
                  short_address(judgement.wanted.front()->address), guest_words(guest),
                  finding.reason, finding.path, printable(finding.value),
-                 finding.way_out.empty() ? "" : "; ",
-                 finding.cuts_off ? finding.way_out + "; --anyway does it" : finding.way_out);
+                 finding.way_out.empty() ? "" : "; ", finding.way_out);
         plan.warn(fmt::format("{}: {}{}{}", finding.code, finding.reason,
                               finding.way_out.empty() ? "" : "; ", finding.way_out));
     }
 }
 
-void refuse_twice(const Inventory& inventory, const std::vector<const PciFunction*>& functions,
-                  const Guest& guest) {
-    (void)inventory;
-    for (const PciFunction* one : functions)
-        if (std::find(one->wanted_by_guests.begin(), one->wanted_by_guests.end(), guest.id) !=
-            one->wanted_by_guests.end())
-            fail(Exit::refused, "{} has {} already: {}", guest_words(guest),
-                 short_address(one->address), join(one->wanted_by, ", "));
+int trial_seconds(const Values& words) {
+    const int64_t seconds = words.integer("seconds", 120);
+    if (seconds < 1 || seconds > 86400)
+        fail(Exit::usage, "--seconds {} is not allowed: 1 to 86400", seconds);
+    return static_cast<int>(seconds);
+}
+
+bool has_already(const std::vector<const PciFunction*>& functions, const Guest& guest) {
+    return std::any_of(functions.begin(), functions.end(), [&](const PciFunction* one) {
+        return std::find(one->wanted_by_guests.begin(), one->wanted_by_guests.end(), guest.id) !=
+               one->wanted_by_guests.end();
+    });
+}
+
+void plan_trial_to_come(const Host& host, const std::vector<const PciFunction*>& functions,
+                        const Guest& guest, int seconds, Plan& plan) {
+    plan.warn(
+        fmt::format("its next start is a trial of {} s: without lodge trial confirm the "
+                    "guest is ended and the device comes back",
+                    seconds));
+    // Once more after a trial that failed.
+    for (const FailedSubject& one : failed_trials(host, functions, guest.id))
+        plan.step("forget that a trial of it failed", {"trial-forget", {{"subject", one.subject}}});
 }
 
 Plan give_usb(Engine& engine, const Inventory& inventory, const UsbDevice& device,
@@ -133,18 +149,26 @@ Plan plan_give(Engine& engine, const Values& words) {
              "there is no device or mapping {} that can be given; lodge device list shows devices",
              printable(word));
     if (!engine.host.is_root()) throw Error(Exit::missing, "only root hands devices over");
-    refuse_twice(inventory, functions, guest);
-    Plan weighed;
-    weigh(judge(engine, inventory, functions, &guest), guest, words.flag("anyway"), weighed);
-    std::string value = *full_address(word);
-    if (is_q35(guest.config)) value += ",pcie=1";
-    Plan plan = guest.kind->set(engine, guest,
-                                {{"values", free_key(guest.config, "hostpci", 16) + "=" + value}});
+    const Judgement judgement = judge(engine, inventory, functions, &guest);
+    const bool again =
+        has_already(functions, guest) && !failed_trials(engine.host, functions, guest.id).empty();
+    if (has_already(functions, guest) && !again)
+        fail(Exit::refused, "{} has {} already: {}", guest_words(guest),
+             short_address(functions.front()->address), join(functions.front()->wanted_by, ", "));
+    Plan plan;
+    weigh(judgement, guest, plan);
+    const int seconds = trial_findings(judgement).empty() ? 0 : trial_seconds(words);
+    if (seconds > 0) plan_trial_to_come(engine.host, functions, guest, seconds, plan);
+    if (!again) {
+        std::string value = *full_address(word);
+        if (is_q35(guest.config)) value += ",pcie=1";
+        plan.append(guest.kind->set(
+            engine, guest, {{"values", free_key(guest.config, "hostpci", 16) + "=" + value}}));
+    }
     plan.title =
         fmt::format("give {} to {}", short_address(*full_address(word)), guest_words(guest));
-    plan.warnings.insert(plan.warnings.begin(), weighed.warnings.begin(), weighed.warnings.end());
     plan_write(plan, engine.host, identity_path(engine.host, guest.id),
-               identities_with(engine.host, guest.id, functions, words.flag("anyway")),
+               identities_with(engine.host, guest.id, functions, seconds),
                "remember which device this is");
     plan.afterwards = fmt::format(
         "{} is given to {}: {}", functions.front()->name(), guest_words(guest),
@@ -199,6 +223,15 @@ Plan plan_take_back(Engine& engine, const Values& words) {
     for (const Claim& claim : claims) {
         const Guest guest = load_guest(engine, claim.guest);
         plan.append(guest.kind->set(engine, guest, {{"delete", claim.keys}}));
+        const std::string path = identity_path(engine.host, guest.id);
+        std::vector<std::string> addresses;
+        for (const PciFunction* one : functions)
+            addresses.push_back(one->address);
+        const std::string text = identities_without(engine.host, guest.id, addresses);
+        if (const auto before = engine.host.read(path); before && *before != text)
+            plan.step("forget what was agreed on it",
+                      {"write", {{"path", path}, {"content", text}}},
+                      Action{"write", {{"path", path}, {"content", *before}}});
     }
     std::vector<int> holders;
     for (const PciFunction* one : functions)

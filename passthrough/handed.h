@@ -17,7 +17,8 @@ HandedNet net_from_json(const nlohmann::json& value);
 // Puts an interface back as it was; says what it could not do through `say`.
 void restore_net(Work& work, const HandedNet& net);
 
-// bench.cc: what the machine has of sensors, clocks and thermal zones.
+// compare.cc: what the machine has of sensors, clocks and thermal zones.
+std::string before_path(const Host& host, int guest);
 void run_device_look(Work& work, const Values& on);
 void run_device_compare(Work& work, const Values& on);
 

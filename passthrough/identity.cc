@@ -9,8 +9,10 @@
 namespace lodge {
 
 std::string Identity::print() const {
-    return fmt::format("{} {} {} {}{}", address, ids, subsystem, slot_path,
-                       anyway ? " anyway" : "");
+    std::string text = fmt::format("{} {} {} {}", address, ids, subsystem, slot_path);
+    if (consent == Consent::on_trial) text += fmt::format(" trial={}", trial_seconds);
+    if (consent == Consent::kept) text += " kept";
+    return text;
 }
 
 bool Identity::is_same(const Identity& other) const {
@@ -20,15 +22,26 @@ bool Identity::is_same(const Identity& other) const {
 
 std::optional<Identity> Identity::parse(std::string_view line) {
     const auto words = split(trim(line), ' ');
-    const bool anyway = words.size() == 5 && words[4] == "anyway";
-    if (words.size() != (anyway ? 5 : 4) || full_address(words[0]) != words[0]) return std::nullopt;
-    return Identity{words[0], words[1], words[2], words[3], anyway};
+    if (words.size() < 4 || words.size() > 5 || full_address(words[0]) != words[0])
+        return std::nullopt;
+    Identity identity{words[0], words[1], words[2], words[3]};
+    if (words.size() == 4) return identity;
+    if (words[4] == "kept") {
+        identity.consent = Consent::kept;
+        return identity;
+    }
+    if (!words[4].starts_with("trial=")) return std::nullopt;
+    const auto seconds = parse_integer(std::string_view(words[4]).substr(6));
+    if (!seconds || *seconds < 1 || *seconds > 86400) return std::nullopt;
+    identity.consent = Consent::on_trial;
+    identity.trial_seconds = static_cast<int>(*seconds);
+    return identity;
 }
 
 Identity identity_of(const PciFunction& function) {
     return {function.address, function.ids(),
             fmt::format("{:04x}:{:04x}", function.subvendor, function.subdevice),
-            function.slot_path, false};
+            function.slot_path};
 }
 
 std::string identity_path(const Host& host, int guest) {
@@ -41,28 +54,67 @@ std::optional<Identity> known_identity(const Host& host, int guest, const std::s
     return std::nullopt;
 }
 
-std::string identities_with(const Host& host, int guest,
-                            const std::vector<const PciFunction*>& functions, bool anyway) {
+namespace {
+
+std::vector<Identity> identities(const Host& host, int guest) {
     std::vector<Identity> all;
     for (const std::string& line : split(host.read(identity_path(host, guest)).value_or(""), '\n'))
         if (auto known = Identity::parse(line)) all.push_back(std::move(*known));
-    for (const PciFunction* one : functions) {
-        Identity now = identity_of(*one);
-        now.anyway = anyway;
-        const auto known = std::find_if(all.begin(), all.end(), [&](const Identity& other) {
-            return other.address == now.address;
-        });
-        if (known == all.end()) {
-            all.push_back(std::move(now));
-            continue;
-        }
-        now.anyway = anyway || known->anyway;
-        *known = std::move(now);
-    }
+    return all;
+}
+
+std::string print_all(const std::vector<Identity>& all) {
     std::string text;
     for (const Identity& one : all)
         text += one.print() + "\n";
     return text;
+}
+
+bool is_one_of(const std::vector<std::string>& addresses, const Identity& identity) {
+    return std::find(addresses.begin(), addresses.end(), identity.address) != addresses.end();
+}
+
+}  // namespace
+
+std::string identities_with(const Host& host, int guest,
+                            const std::vector<const PciFunction*>& functions, int on_trial) {
+    std::vector<Identity> all = identities(host, guest);
+    for (const PciFunction* one : functions) {
+        Identity now = identity_of(*one);
+        const auto known = std::find_if(all.begin(), all.end(), [&](const Identity& other) {
+            return other.address == now.address;
+        });
+        // What was agreed of another device that sat there does not hold for this one.
+        if (known != all.end() && known->is_same(now)) {
+            now.consent = known->consent;
+            now.trial_seconds = known->trial_seconds;
+        }
+        if (on_trial > 0) {
+            now.consent = Identity::Consent::on_trial;
+            now.trial_seconds = on_trial;
+        }
+        if (known == all.end())
+            all.push_back(std::move(now));
+        else
+            *known = std::move(now);
+    }
+    return print_all(all);
+}
+
+std::string identities_agreed(const Host& host, int guest,
+                              const std::vector<std::string>& addresses,
+                              Identity::Consent consent) {
+    std::vector<Identity> all = identities(host, guest);
+    for (Identity& one : all)
+        if (is_one_of(addresses, one)) one.consent = consent;
+    return print_all(all);
+}
+
+std::string identities_without(const Host& host, int guest,
+                               const std::vector<std::string>& addresses) {
+    std::vector<Identity> all = identities(host, guest);
+    std::erase_if(all, [&](const Identity& one) { return is_one_of(addresses, one); });
+    return print_all(all);
 }
 
 std::string moved_words(const Inventory& inventory, const Identity& known) {

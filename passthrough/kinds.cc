@@ -9,6 +9,7 @@
 #include "engine/vm/argv.h"
 #include "engine/vm/vm.h"
 #include "passthrough/binding.h"
+#include "passthrough/device_trial.h"
 #include "passthrough/findings.h"
 #include "passthrough/identity.h"
 #include "passthrough/mediated.h"
@@ -103,20 +104,6 @@ void HostPci::add_facts(Engine& engine, const Guest& guest, MachineFacts& facts)
     }
 }
 
-// What the machine is reached by goes only where somebody said so.
-void refuse_blocked(const Host& host, const Guest& guest, const Judgement& judgement) {
-    const bool anyway =
-        std::all_of(judgement.wanted.begin(), judgement.wanted.end(), [&](const PciFunction* one) {
-            const auto known = known_identity(host, guest.id, one->address);
-            return known && known->anyway;
-        });
-    for (const Finding& finding : judgement.findings) {
-        if (finding.severity != Severity::block || (finding.cuts_off && anyway)) continue;
-        fail(Exit::refused, "cannot start {}: {}{}{}", guest_words(guest), finding.reason,
-             finding.way_out.empty() ? "" : "; ", finding.way_out);
-    }
-}
-
 void HostPci::plan_start(Engine& engine, const Guest& guest, Plan& plan) const {
     if (guest.config.indexed("hostpci").empty()) return;
     const std::string words = guest_words(guest);
@@ -152,12 +139,21 @@ void HostPci::plan_start(Engine& engine, const Guest& guest, Plan& plan) const {
                identities_with(engine.host, guest.id, all), "remember which devices these are");
     for (const auto& [key, function] : virtuals)
         plan_vf_mac(engine, inventory, *function, guest.id, key, plan);
-    if (!whole.empty()) plan_hand_over(engine, inventory, guest.id, whole, plan);
+    if (whole.empty()) return;
+    Plan hand;
+    plan_hand_over(engine, inventory, guest.id, whole, hand);
+    if (const auto trying = on_trial(engine.host, guest, whole); !trying.empty()) {
+        for (Step& step : hand.steps)
+            if (step.action.verb == "device-compare") step.action.on.set({"keep", true});
+        plan_device_trial(engine, guest, trying, hand, plan);
+    }
+    plan.append(std::move(hand));
 }
 
 void HostPci::plan_started(Engine& engine, const Guest& guest, Plan& plan) const {
     if (guest.config.indexed("hostpci").empty()) return;
     plan_mind(engine, guest.id, plan);
+    plan_device_trial_begun(plan);
 }
 
 void HostPci::plan_end(Engine& engine, const Guest& guest, Plan& plan) const {

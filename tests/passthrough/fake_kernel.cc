@@ -195,7 +195,8 @@ std::vector<std::span<const ActionKind>> verbs() {
 
 }  // namespace
 
-Host::Places FakeKernel::places(const std::string& top, const std::string& sysroot) {
+Host::Places FakeKernel::places(const std::string& top, const std::string& sysroot,
+                                std::string_view text) {
     Host::Places places = ScratchEngine::places(top);
     places.sysroot = sysroot.empty() ? top + "/root" : sysroot;
     places.uid = 0;
@@ -205,11 +206,13 @@ Host::Places FakeKernel::places(const std::string& top, const std::string& sysro
     places.kernel = [root = places.sysroot](const std::string& path, std::string_view what) {
         return FakeDevices{root}.write(path, what);
     };
+    if (text.find("program ") != std::string_view::npos)
+        places.program_folders = {places.sysroot + "/usr/sbin"};
     return places;
 }
 
 FakeKernel::FakeKernel(std::string_view text, const std::string& sysroot)
-    : host_(places(scratch_.path(), sysroot)),
+    : host_(places(scratch_.path(), sysroot, text)),
       actions_(verbs()),
       engine_(host_, actions_, guest_kinds(), passthrough_devices()) {
     put("/sys/bus/pci/drivers_probe", "");
@@ -327,6 +330,22 @@ void FakeKernel::take(const std::string& line) {
         link("/sys/class/" + words[1] + "/" + words[2], under);
     } else if (what == "file") {
         put(words[1], rest(2) + "\n");
+    } else if (what == "program") {
+        const fs::path path = host_.system("/usr/sbin/" + words[1]);
+        write_file(path, fmt::format("#!/bin/sh\n# {}\necho \"$(basename $0) $*\" >> {}\n", rest(2),
+                                     host_.system("/.fake/ran")));
+        fs::permissions(path, fs::perms::all);
+        fs::create_directories(host_.system("/.fake"));
+    } else if (what == "efi") {
+        std::string raw(4, '\0');
+        for (const char c : rest(2) + '\0') {
+            raw += c;
+            raw += '\0';
+        }
+        put("/sys/firmware/efi/efivars/" + words[1] + "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f", raw);
+    } else if (what == "module") {
+        put("/sys/module/" + words[2] + "/initstate", "live\n");
+        link("/sys/bus/pci/drivers/" + words[1] + "/module", "/sys/module/" + words[2]);
     } else if (what == "guest") {
         fs::create_directories(host_.config_folder() + "/qemu-server");
         std::ofstream(host_.config_folder() + "/qemu-server/" + words[1] + ".conf")
@@ -436,6 +455,11 @@ std::string FakeKernel::state() const {
     for (const std::string& name : host_.list(host_.run_folder() + "/device"))
         if (name != "lock") text += "note " + name + "\n";
     return text;
+}
+
+void FakeKernel::show_processes() const {
+    fs::remove_all(host_.system("/proc"));
+    fs::create_symlink("/proc", host_.system("/proc"));
 }
 
 void FakeKernel::remove_device(const std::string& address) const {

@@ -41,6 +41,10 @@ namespace lodge {
 //     handed 0000:01:00.0 101                   a guest has it
 //     known 101 0000:01:00.0 8086:10d3 0000:0000 0000:00/1c.0/00.0
 //     open 812 /dev/dri/card0                   by a process
+//     program update-grub text                  one that is there, and says so in /.fake/ran; with
+//                                               any, there are no others
+//     efi LoaderInfo systemd-boot 252.22        a variable of the boot loader
+//     module e1000e e1000e                      the module of a driver
 //     ssh 192.168.1.2, ssh-serves, address eno1 192.168.1.2/24
 class FakeKernel {
   public:
@@ -58,11 +62,14 @@ class FakeKernel {
     bool exists(const std::string& path) const { return host_.exists(host_.system(path)); }
     void put(const std::string& path, const std::string& text) const;
     void remove_device(const std::string& address) const;
+    // From now on all of /proc is this machine's: a job or a watcher finds itself.
+    void show_processes() const;
 
     Surroundings around;
 
   private:
-    static Host::Places places(const std::string& top, const std::string& sysroot);
+    static Host::Places places(const std::string& top, const std::string& sysroot,
+                               std::string_view text);
     void take(const std::string& line);
     void take_pci(const std::vector<std::string>& words) const;
     void take_other(const std::vector<std::string>& words, const std::string& rest);

@@ -7,7 +7,9 @@
 #include <filesystem>
 
 #include "engine/error.h"
+#include "engine/trial.h"
 #include "engine/units.h"
+#include "passthrough/identity.h"
 #include "passthrough/passthrough.h"
 #include "tests/passthrough/fake_kernel.h"
 
@@ -41,10 +43,9 @@ class Give : public testing::Test {
             GTEST_SKIP() << "qemu-system-x86_64 is not installed";
     }
     void carry(const Plan& plan) { kernel.engine().jobs.run_here(kernel.engine(), plan); }
-    Plan give(const std::string& device, bool anyway = false) {
-        Values words{{"device", device}, {"guest", 101}};
-        if (anyway) words.set({"anyway", true});
-        return plan_give(kernel.engine(), words);
+    Plan give(const std::string& device, int seconds = 120) {
+        return plan_give(kernel.engine(),
+                         {{"device", device}, {"guest", 101}, {"seconds", seconds}});
     }
     Plan start(int id) {
         const Guest guest = load_guest(kernel.engine(), id);
@@ -84,13 +85,70 @@ TEST_F(Give, GoesIntoTheConfigurationAndOutAgain) {
 }
 
 TEST_F(Give, WhatTheMachineLivesOnStays) {
-    EXPECT_TRUE(has(refusal([&] { give("03:00.0", true); }), "the root file system lies on it"));
-    const std::string words = refusal([&] { give("02:00.0"); });
-    EXPECT_TRUE(has(words, "default route")) << words;
-    EXPECT_TRUE(has(words, "--anyway")) << words;
-    carry(give("02:00.0", true));
-    // It was said once, and holds for the starts that follow.
-    EXPECT_NO_THROW(start(101));
+    EXPECT_TRUE(has(refusal([&] { give("03:00.0"); }), "the root file system lies on it"));
+}
+
+std::vector<std::string> verbs_of(const Plan& plan) {
+    std::vector<std::string> verbs;
+    for (const Step& step : plan.steps)
+        verbs.push_back(step.action.verb);
+    return verbs;
+}
+
+TEST_F(Give, WhatCutsOffIsTriedByItsFirstStart) {
+    EXPECT_TRUE(has(refusal([&] { give("02:00.0", 0); }), "--seconds 0 is not allowed"));
+    const Plan plan = give("02:00.0", 45);
+    EXPECT_TRUE(has(join(plan.warnings, "\n"), "default route"));
+    EXPECT_TRUE(has(join(plan.warnings, "\n"), "its next start is a trial of 45 s"));
+    carry(plan);
+    const Plan first = start(101);
+    const std::string order = join(verbs_of(first), " ");
+    EXPECT_TRUE(has(order, "trial-arm device-look device-bind device-compare device-open"))
+        << order;
+    EXPECT_LT(order.find("vm-start"), order.find("trial-begin")) << order;
+    EXPECT_TRUE(has(join(first.warnings, "\n"), "this start is a trial of 45 s"));
+    // Confirmed once, later starts are none.
+    kernel.host().write(
+        identity_path(kernel.host(), 101),
+        identities_agreed(kernel.host(), 101, {"0000:02:00.0"}, Identity::Consent::kept));
+    EXPECT_FALSE(has(join(verbs_of(start(101)), " "), "trial"));
+    // Taken out and given again it is tried again.
+    carry(plan_take_back(kernel.engine(), {{"device", "02:00.0"}}));
+    EXPECT_FALSE(known_identity(kernel.host(), 101, "0000:02:00.0"));
+    carry(give("02:00.0"));
+    EXPECT_TRUE(has(join(verbs_of(start(101)), " "), "trial-arm"));
+}
+
+TEST_F(Give, WhatCutsNobodyOffIsNoTrial) {
+    carry(give("01:00.0"));
+    EXPECT_FALSE(has(join(verbs_of(start(101)), " "), "trial"));
+}
+
+TEST_F(Give, AfterATrialThatFailedItIsAskedForAgain) {
+    carry(give("02:00.0"));
+    kernel.host().write(kernel.host().state_folder() + "/trials/failed",
+                        "02:00.0 (8086:125c) for guest 101\t1000\tnobody confirmed it in time\n");
+    const std::string words = refusal([&] { start(101); });
+    EXPECT_TRUE(has(words, "nobody confirmed it in time")) << words;
+    EXPECT_TRUE(has(words, "lodge device give 02:00.0 to 101 tries it again")) << words;
+    carry(give("02:00.0"));
+    EXPECT_TRUE(failed_subjects(kernel.host()).empty());
+    EXPECT_TRUE(has(config(101), "hostpci0")) << config(101);
+    EXPECT_FALSE(has(config(101), "hostpci1")) << config(101);
+    EXPECT_TRUE(has(join(verbs_of(start(101)), " "), "trial-arm"));
+}
+
+TEST(IdentityLine, ComesBackAsItWasWritten) {
+    for (const char* line : {"0000:01:00.0 8086:10d3 0000:0000 0000:00/1c.0/00.0",
+                             "0000:01:00.0 8086:10d3 0000:0000 0000:00/1c.0/00.0 trial=45",
+                             "0000:01:00.0 8086:10d3 0000:0000 0000:00/1c.0/00.0 kept"}) {
+        const auto identity = Identity::parse(line);
+        ASSERT_TRUE(identity) << line;
+        EXPECT_EQ(identity->print(), line);
+    }
+    for (const char* line : {"", "0000:01:00.0 8086:10d3 x", "0000:01:00.0 a b c trial=0",
+                             "0000:01:00.0 a b c trial=99999999999", "0000:01:00.0 a b c d"})
+        EXPECT_FALSE(Identity::parse(line)) << line;
 }
 
 TEST_F(Give, AConfigurationFromElsewhereDoesNotCutOff) {
