@@ -35,7 +35,8 @@ void no_iommu(const Proposal& proposal, std::vector<Finding>& findings) {
         finding.way_out =
             inventory.amd
                 ? "switch IOMMU (AMD-Vi) on in the machine's firmware; the kernel then uses it"
-                : "switch VT-d on in the machine's firmware, and boot with intel_iommu=on";
+                : "switch VT-d on in the machine's firmware; lodge device prepare then adds "
+                  "intel_iommu=on to what it is started with";
         findings.push_back(std::move(finding));
         return;
     }

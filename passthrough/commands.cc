@@ -5,6 +5,7 @@
 #include "engine/units.h"
 #include "engine/vm/vm.h"
 #include "passthrough/binding.h"
+#include "passthrough/boot_pending.h"
 #include "passthrough/device_trial.h"
 #include "passthrough/give.h"
 #include "passthrough/identity.h"
@@ -185,8 +186,8 @@ std::span<const Command> device_commands() {
 }
 
 std::vector<std::span<const ActionKind>> passthrough_action_tables() {
-    return {binding_actions(), mediated_actions(), mind_actions(),
-            sriov_actions(),   use_actions(),      device_trial_actions()};
+    return {binding_actions(), mediated_actions(),     mind_actions(), sriov_actions(),
+            use_actions(),     device_trial_actions(), boot_actions()};
 }
 
 }  // namespace lodge

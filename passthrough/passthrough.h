@@ -11,6 +11,7 @@
 namespace lodge {
 
 std::span<const Command> device_commands();  // commands.cc
+std::span<const Command> boot_commands();    // prepare.cc
 std::vector<std::span<const ActionKind>> passthrough_action_tables();
 std::span<const DeviceKind* const> passthrough_devices();  // kinds.cc
 

@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
         guest_commands(),   snapshot_commands(), disk_commands(),  storage_commands(),
         network_commands(), image_commands(),    job_commands(),   tui_commands(),
         demo_commands(),    trial_commands(),    power_commands(), power_sight_commands(),
-        keeper_commands(),  device_commands(),
+        keeper_commands(),  device_commands(),   boot_commands(),
     };
     std::vector<std::span<const ActionKind>> verbs = engine_actions();
     verbs.push_back(power_actions());

@@ -22,7 +22,8 @@ endif()
 
 # The unit names the program by the prefix of the installation, which the .deb makes another one than
 # cmake --install. systemd looks under lib whatever the machine's library folder is called.
-foreach(unit lodge-guests.service lodge-trials.service lodge-keeper.service lodge-console@.service)
+foreach(unit lodge-boot.service lodge-guests.service lodge-trials.service lodge-keeper.service
+        lodge-console@.service)
     set(source ${CMAKE_CURRENT_SOURCE_DIR}/packaging/${unit}.in)
     install(CODE "set(LODGE_PROGRAM \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/lodge\")
                   configure_file(\"${source}\" \"${CMAKE_CURRENT_BINARY_DIR}/${unit}\" @ONLY)")

@@ -45,7 +45,7 @@ bool shows_secrets(const Command& command) {
 }
 
 std::span<const StandingSource> standing_sources() {
-    static const std::vector<StandingSource> sources = {trials_standing};
+    static const std::vector<StandingSource> sources = {trials_standing, boot_standing};
     return sources;
 }
 

@@ -18,5 +18,6 @@ std::unique_ptr<Screen> make_host_screen(App& app);
 
 // What stands over all of them while it lasts.
 std::vector<Standing> trials_standing(App& app);
+std::vector<Standing> boot_standing(App& app);  // tui/boot_standing.cc
 
 }  // namespace lodge
