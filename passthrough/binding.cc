@@ -91,9 +91,12 @@ std::vector<HandedNet> nets_of(const Host& host, const std::string& folder) {
             const auto words = split(line, '\t');
             if (words.size() < 8 || words[0] != name || words[1] != "00000000") continue;
             const auto raw = static_cast<uint32_t>(std::strtoul(words[2].c_str(), nullptr, 16));
-            if (raw != 0)
-                net.gateways.push_back(fmt::format("{}.{}.{}.{}", raw & 255, raw >> 8 & 255,
-                                                   raw >> 16 & 255, raw >> 24));
+            if (raw == 0) continue;
+            std::string gateway =
+                fmt::format("{}.{}.{}.{}", raw & 255, raw >> 8 & 255, raw >> 16 & 255, raw >> 24);
+            // Which of several ways out comes first is for the metric to say.
+            if (words[6] != "0") gateway += " metric " + words[6];
+            net.gateways.push_back(std::move(gateway));
         }
         nets.push_back(std::move(net));
     }

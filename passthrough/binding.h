@@ -18,7 +18,7 @@ struct HandedNet {
     int64_t mtu = 0;                     // bytes; 0: not known
     std::string master;                  // bridge or bond it was part of
     std::vector<std::string> addresses;  // with prefix
-    std::vector<std::string> gateways;   // of its default routes
+    std::vector<std::string> gateways;   // of its default routes: "10.0.0.1", "10.0.0.1 metric 5"
 };
 
 // Handed is what is remembered of a function that was taken from its driver, from before that

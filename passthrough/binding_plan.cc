@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "engine/guest_user.h"
 #include "engine/units.h"
+#include "passthrough/console.h"
 #include "passthrough/device_trial.h"
 #include "passthrough/handed.h"
 
@@ -62,6 +63,7 @@ void plan_hand_over(Engine& engine, const Inventory& inventory, int guest,
         on.add("going", one->folder);
     plan.step("keep what this machine has of sensors and clocks", {"device-look", on},
               Action{"remove", {{"path", before_path(host, guest)}}});
+    plan_console_release(engine, inventory, guest, going, plan);
     for (const PciFunction* one : going)
         plan_bind(*one, guest, plan);
     plan.step("see that no sensor and no clock went along", {"device-compare", on});
@@ -89,6 +91,7 @@ void plan_give_back(Engine& engine, int guest, Plan& plan,
     if (!going.empty())
         plan.step("give back " + join(words, ", "),
                   {"device-return", {{"address", going}, {"guest", guest}}});
+    if (addresses.empty()) plan_console_return(engine.host, guest, plan);
     if (addresses.empty()) plan_device_trial_over(engine.host, guest, plan);
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/engine.h"
 #include "engine/units.h"
+#include "passthrough/console.h"
 #include "passthrough/findings.h"
 
 // What stands in the way of handing a device over.
@@ -65,10 +66,7 @@ bool another_way_out(const Proposal& proposal) {
 bool reachable_otherwise(const Proposal& proposal) {
     const Inventory& inventory = proposal.inventory;
     if (inventory.around.ssh_serves || !inventory.around.ssh_address.empty()) return true;
-    for (const PciFunction& function : inventory.pci)
-        for (const Use& use : function.uses)
-            if (use.kind == UseKind::console && !proposal.goes(function)) return true;
-    return false;
+    return other_ways(proposal.host(), inventory, proposal.going).any();
 }
 
 bool another_keyboard(const Proposal& proposal) {
@@ -101,7 +99,8 @@ void look_at_use(const Proposal& proposal, const PciFunction& function, const Us
         case UseKind::display:
             finding.cuts_off = true;
             finding.way_out = "have SSH or a serial console before; containers can share the card";
-            if (reachable_otherwise(proposal)) finding.severity = Severity::warn;
+            finding.unanswered = !reachable_otherwise(proposal);
+            if (!finding.unanswered) finding.severity = Severity::warn;
             break;
         case UseKind::keyboard:
             finding.cuts_off = true;

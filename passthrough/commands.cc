@@ -6,6 +6,7 @@
 #include "engine/vm/vm.h"
 #include "passthrough/binding.h"
 #include "passthrough/boot_pending.h"
+#include "passthrough/console.h"
 #include "passthrough/device_trial.h"
 #include "passthrough/give.h"
 #include "passthrough/identity.h"
@@ -175,6 +176,12 @@ std::span<const Command> device_commands() {
          .why_not = why_not_divided,
          .plan = make_vfs_again},
         {.subject = "device",
+         .verb = "ways",
+         .label = "Ways in",
+         .help = "Shows how this machine is reached when its screen is dark: SSH, with a QR code, "
+                 "and serial lines.",
+         .show = show_ways},
+        {.subject = "device",
          .verb = "mind",
          .label = "Mind",
          .help = "Waits until a guest has ended and gives its devices back; a start runs this by "
@@ -187,7 +194,7 @@ std::span<const Command> device_commands() {
 
 std::vector<std::span<const ActionKind>> passthrough_action_tables() {
     return {binding_actions(), mediated_actions(),     mind_actions(), sriov_actions(),
-            use_actions(),     device_trial_actions(), boot_actions()};
+            use_actions(),     device_trial_actions(), boot_actions(), console_actions()};
 }
 
 }  // namespace lodge

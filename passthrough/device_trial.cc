@@ -79,9 +79,11 @@ void refuse_blocked(const Host& host, const Guest& guest, const Judgement& judge
         judgement.wanted.begin(), judgement.wanted.end(),
         [&](const PciFunction* one) { return consent_to(host, guest, *one) != Consent::none; });
     for (const Finding& finding : judgement.findings) {
-        if (finding.severity != Severity::block || (finding.cuts_off && agreed)) continue;
+        if (finding.severity != Severity::block ||
+            (finding.cuts_off && !finding.unanswered && agreed))
+            continue;
         const std::string more =
-            finding.cuts_off
+            finding.cuts_off && !finding.unanswered
                 ? fmt::format("{}lodge device give {} to {} tries it for a while",
                               finding.way_out.empty() ? "" : "; or ",
                               short_address(judgement.wanted.front()->address), guest.id)

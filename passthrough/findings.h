@@ -22,6 +22,8 @@ struct Finding {
     std::string reason;       // a sentence
     std::string path, value;  // the evidence: where it was read, and what
     std::string way_out;      // what to do; "" for nothing
+    // It cuts off, and nobody could answer a trial of it: there is no other way to this machine.
+    bool unanswered = false;
 };
 
 enum class Verdict { safe, care, cuts_off, impossible };

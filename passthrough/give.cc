@@ -12,6 +12,7 @@
 #include "passthrough/binding.h"
 #include "passthrough/device_trial.h"
 #include "passthrough/findings.h"
+#include "passthrough/gpu.h"
 #include "passthrough/identity.h"
 #include "passthrough/pool.h"
 #include "passthrough/usb_choice.h"
@@ -49,7 +50,8 @@ void weigh(const Judgement& judgement, const Guest& guest, Plan& plan) {
     for (const Finding& finding : judgement.findings) {
         // Who has it now is a matter of the start.
         const bool later = finding.code == "B6" || finding.code == "W5";
-        if (finding.severity == Severity::block && !finding.cuts_off && !later)
+        const bool stays = !finding.cuts_off || finding.unanswered;
+        if (finding.severity == Severity::block && stays && !later)
             fail(Exit::refused, "cannot give {} to {}: {} ({}: {}){}{}",
                  short_address(judgement.wanted.front()->address), guest_words(guest),
                  finding.reason, finding.path, printable(finding.value),
@@ -64,6 +66,14 @@ int trial_seconds(const Values& words) {
     if (seconds < 1 || seconds > 86400)
         fail(Exit::usage, "--seconds {} is not allowed: 1 to 86400", seconds);
     return static_cast<int>(seconds);
+}
+
+// As a configuration names several: "0000:05:00.0;0000:05:00.1".
+std::string addresses_of(const std::vector<const PciFunction*>& functions) {
+    std::vector<std::string> addresses;
+    for (const PciFunction* one : functions)
+        addresses.push_back(one->address);
+    return join(addresses, ";");
 }
 
 bool has_already(const std::vector<const PciFunction*>& functions, const Guest& guest) {
@@ -144,6 +154,8 @@ Plan plan_give(Engine& engine, const Values& words) {
     std::vector<const PciFunction*> functions;
     for (const PciFunction* one : functions_at(inventory, word))
         if (!one->is_bridge) functions.push_back(one);
+    const size_t named = functions.size();
+    functions = with_card_set(inventory, std::move(functions));
     if (functions.empty())
         fail(Exit::not_found,
              "there is no device or mapping {} that can be given; lodge device list shows devices",
@@ -156,11 +168,16 @@ Plan plan_give(Engine& engine, const Values& words) {
         fail(Exit::refused, "{} has {} already: {}", guest_words(guest),
              short_address(functions.front()->address), join(functions.front()->wanted_by, ", "));
     Plan plan;
+    warn_of_sharing(engine.host, functions, plan);
+    if (functions.size() > named)
+        plan.warn(
+            fmt::format("what belongs to the card goes with it: {}", addresses_of(functions)));
     weigh(judgement, guest, plan);
     const int seconds = trial_findings(judgement).empty() ? 0 : trial_seconds(words);
     if (seconds > 0) plan_trial_to_come(engine.host, functions, guest, seconds, plan);
     if (!again) {
-        std::string value = *full_address(word);
+        std::string value =
+            functions.size() > named ? addresses_of(functions) : *full_address(word);
         if (is_q35(guest.config)) value += ",pcie=1";
         plan.append(guest.kind->set(
             engine, guest, {{"values", free_key(guest.config, "hostpci", 16) + "=" + value}}));

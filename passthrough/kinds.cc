@@ -11,6 +11,7 @@
 #include "passthrough/binding.h"
 #include "passthrough/device_trial.h"
 #include "passthrough/findings.h"
+#include "passthrough/gpu.h"
 #include "passthrough/identity.h"
 #include "passthrough/mediated.h"
 #include "passthrough/mind.h"
@@ -98,8 +99,9 @@ void HostPci::add_facts(Engine& engine, const Guest& guest, MachineFacts& facts)
         if (!choice.wish.mediated.empty())
             passed.mediated = mediated_folder(guest.id, key);
         else
-            for (const PciFunction* one : choice.functions)
+            for (const PciFunction* one : choice.functions) {
                 passed.functions.push_back(one->address);
+            }
         facts.passed[key] = std::move(passed);
     }
 }

@@ -1,6 +1,7 @@
 #include "passthrough/mind.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "engine/vm/life.h"
 #include "engine/vm/usb_live.h"
 #include "engine/vm/vm.h"
+#include "passthrough/console.h"
 #include "passthrough/handed.h"
 #include "passthrough/udev.h"
 #include "passthrough/usb_follow.h"
@@ -37,6 +39,13 @@ void run_mind(Work& work, const Values& on) {
     Program program;
     program.argv = split("lodge device mind " + on.text("guest"), ' ');
     program.argv[0] = host.need_program("lodge");
+    // While the screen is dark the power button gives it back, and does not turn the machine off
+    // (systemd-inhibit(1)).
+    const auto inhibit = host.program("systemd-inhibit");
+    if (console_holder(host) == guest && inhibit && host.exists(host.system("/run/systemd/system")))
+        program.argv.insert(program.argv.begin(),
+                            {*inhibit, "--what=handle-power-key", "--who=Lodge", "--mode=block",
+                             "--why=The power button gives this machine its screen back"});
     program.folder = std::string("/");
     const Fd log = open_vm_log(host, guest, "", "devices.log");
     start_detached(program, log.get());
@@ -82,6 +91,7 @@ class Minder {
         } catch (const Error& error) {
             say(error.what());
         }
+        if (console_holder(engine_.host) == guest_) listen_to_button();
         look_soon();
         loop_.run();
     }
@@ -90,6 +100,30 @@ class Minder {
     static void say(const std::string& line) {
         fmt::print("{}\n", printable(line));
         std::fflush(stdout);
+    }
+
+    // While the guest has the screen the power button ends it: politely first.
+    void listen_to_button() {
+        button_.emplace(engine_.host);
+        for (const Fd& fd : button_->fds())
+            button_events_.push_back(loop_.on_io(fd.get(), EPOLLIN, [this](uint32_t events) {
+                if (button_->pressed()) give_screen_back();
+                // Unplugged, it would be ready for ever.
+                if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+                    deaf_ = loop_.after(seconds(0), seconds(0), [this] { button_events_.clear(); });
+            }));
+    }
+
+    void give_screen_back() {
+        say("the power button was pressed: the guest is ended, and this machine has its screen");
+        try {
+            const Guest guest = load_guest(engine_, guest_);
+            const Plan plan =
+                guest.kind->shutdown(engine_, guest, {{"timeout", 30}, {"force", true}});
+            engine_.jobs.follow(engine_.jobs.start(engine_, plan), {});
+        } catch (const Error& error) {
+            say(error.what());
+        }
     }
 
     // Several come together: a hub with all that is behind it.
@@ -118,7 +152,9 @@ class Minder {
     const Fd pidfd_;
     Loop loop_;
     std::optional<UdevWatch> watch_;
-    Loop::Source end_, soon_;
+    std::optional<PowerButton> button_;
+    std::vector<Loop::Source> button_events_;
+    Loop::Source end_, soon_, deaf_;
 };
 
 // One minds a process; a second one has nothing to do.

@@ -27,5 +27,6 @@ std::string judgement_text(const Judgement& judgement);
 Report list_devices(Engine& engine, const Values& words);
 Report show_device(Engine& engine, const Values& words);
 Report check_device(Engine& engine, const Values& words);
+Report show_ways(Engine& engine, const Values& words);  // ways_words.cc
 
 }  // namespace lodge

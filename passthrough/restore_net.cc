@@ -46,8 +46,12 @@ void restore_net(Work& work, const HandedNet& net) {
     ip(work, {"link", "set", "dev", net.name, "up"});
     for (const std::string& address : net.addresses)
         ip(work, {"address", "add", address, "dev", net.name});
-    for (const std::string& gateway : net.gateways)
-        ip(work, {"route", "append", "default", "via", gateway, "dev", net.name});
+    for (const std::string& gateway : net.gateways) {
+        std::vector<std::string> words = {"route", "append", "default", "dev", net.name, "via"};
+        for (const std::string& word : split(gateway, ' '))
+            words.push_back(word);
+        ip(work, words);
+    }
 }
 
 }  // namespace lodge

@@ -97,8 +97,20 @@ struct FakeDevices {
         }
     }
 
+    // A card whose picture the console holds is held (fbcon: the framebuffer is open).
+    bool held_by_console(const std::string& address) const {
+        const fs::path consoles = root / "sys/class/vtconsole";
+        if (!fs::exists(consoles) || !fs::exists(device(address) / "graphics")) return false;
+        for (const auto& entry : fs::directory_iterator(consoles))
+            if (read(entry.path() / "name").find("frame buffer") != std::string::npos &&
+                read(entry.path() / "bind") == "1")
+                return true;
+        return false;
+    }
+
     int unbind(const std::string& driver, const std::string& address) const {
         if (driver_of(address) != driver) return ENODEV;
+        if (held_by_console(address)) return EBUSY;
         if (fs::exists(own("hang-" + driver)))
             for (;;)
                 ::pause();
@@ -166,6 +178,16 @@ struct FakeDevices {
         }
         if (file.filename() == "drivers_probe") return probe(word);
         if (file.filename() == "sriov_numvfs") return divide(file.parent_path(), std::stoi(word));
+        if (path.find("/class/vtconsole/") != std::string::npos) {
+            write_file(file, word + "\n");
+            return 0;
+        }
+        if (path.find("/bus/platform/drivers/") != std::string::npos) {
+            const fs::path link = file.parent_path() / word;
+            if (file.filename() == "unbind") return fs::remove(link) ? 0 : ENODEV;
+            if (file.filename() == "bind") make_link(link, root / "sys/devices/platform" / word);
+            return 0;
+        }
         if (file.filename() == "unbind") return unbind(driver(), word);
         if (file.filename() == "bind") return bind(driver(), word);
         write_file(file, std::string(text));
@@ -330,6 +352,13 @@ void FakeKernel::take(const std::string& line) {
         link("/sys/class/" + words[1] + "/" + words[2], under);
     } else if (what == "file") {
         put(words[1], rest(2) + "\n");
+    } else if (what == "vtconsole") {
+        put("/sys/class/vtconsole/" + words[1] + "/bind", words[2] + "\n");
+        put("/sys/class/vtconsole/" + words[1] + "/name", rest(3) + "\n");
+    } else if (what == "platform") {
+        put("/sys/devices/platform/" + words[2] + "/modalias", "platform\n");
+        link("/sys/bus/platform/drivers/" + words[1] + "/" + words[2],
+             "/sys/devices/platform/" + words[2]);
     } else if (what == "program") {
         const fs::path path = host_.system("/usr/sbin/" + words[1]);
         write_file(path, fmt::format("#!/bin/sh\n# {}\necho \"$(basename $0) $*\" >> {}\n", rest(2),
@@ -450,6 +479,13 @@ std::string FakeKernel::state() const {
         text += "net " + name + "\n";
     for (const std::string& name : host_.list(host_.system("/sys/class/hwmon")))
         text += "hwmon " + name + "\n";
+    for (const std::string& name : host_.list(host_.system("/sys/class/vtconsole")))
+        text += name + " " +
+                host_.read_line(host_.system("/sys/class/vtconsole/" + name + "/bind")) + "\n";
+    for (const std::string driver : {"efi-framebuffer", "simple-framebuffer"})
+        for (const std::string& name :
+             host_.list(host_.system("/sys/bus/platform/drivers/" + driver)))
+            text += driver + " " + name + "\n";
     for (const std::string& name : host_.list(host_.system("/dev/vfio")))
         text += "vfio " + name + "\n";
     for (const std::string& name : host_.list(host_.run_folder() + "/device"))

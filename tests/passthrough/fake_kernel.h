@@ -29,6 +29,10 @@ namespace lodge {
 //     class hwmon hwmon0 0000:01:00.0 name=nvme what lies under a function, with one file
 //     class hwmon hwmon1 - name=coretemp        … or under none
 //     framebuffer 0000:00:02.0                  fb0
+//     vtconsole vtcon1 1 (M) frame buffer device whether it is bound; while it is, a card that
+//     draws
+//                                               does not leave its driver
+//     platform efi-framebuffer efi-framebuffer.0
 //     keyboard 0000:00:14.0
 //     usb 1-2 0000:00:14.0 046d:c52b Logitech Receiver
 //     file /proc/cmdline quiet                  any other file; \n is a line break
