@@ -87,11 +87,7 @@ std::span<const Command> device_commands() {
          .operands = {device,
                       {"guest", WordKind::guest,
                        "The guest's id or name; \"to\" may stand before it."}},
-         .options = {{.name = "seconds",
-                      .value = "SECONDS",
-                      .help = "How long a trial waits for lodge trial confirm.",
-                      .fallback = "120"},
-                     {.name = "anyway",
+         .options = {{.name = "anyway",
                       .help = "Also a USB device that this machine is reached by; never what it "
                               "cannot live without."},
                      {.name = "port", .help = "A USB device by its port, not by what it is."}},

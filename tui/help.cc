@@ -144,6 +144,7 @@ std::string_view subject_words(std::string_view subject) {
         {"trial", "changes that take themselves back unless they are kept"},
         {"power", "the machine's power: knobs, profiles, links, who else tunes"},
         {"device", "devices of this machine, handed to guests and taken back"},
+        {"boot", "what this machine is started by and with"},
         {"keeper", "what acts while nobody looks"},
         {"demo", "a small guest to try things with"},
         {"host", "this machine"},
