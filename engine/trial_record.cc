@@ -262,4 +262,13 @@ TrialRecord load_trial(const Host& host, int number) {
     fail(Exit::not_found, "there is no trial {}; lodge trial list shows them", number);
 }
 
+std::string trial_end(const Host& host, int number) {
+    const auto text = host.read(fmt::format("{}/ended/{}.json", trials::folder(host), number));
+    if (!text) return "";
+    const json value = json::parse(*text, nullptr, false);
+    if (!value.is_object()) return "";
+    const std::string how = value.value("how", ""), why = value.value("why", "");
+    return why.empty() ? how : how + ": " + why;
+}
+
 }  // namespace lodge

@@ -97,6 +97,7 @@ WizardWorld world_of(Engine& engine, const Values& words) {
         return static_cast<int>(plan.steps.at(0).action.on.integer("number"));
     };
     world.going_on = [&engine](int trial) { return is_waiting(engine.host, trial); };
+    world.ended = [&engine](int trial) { return trial_end(engine.host, trial); };
     world.keep = [&engine](int trial) { run_job(engine, confirm_plan(engine.host, trial)); };
     world.take_back = [&engine](int trial) { run_job(engine, take_back_plan(engine.host, trial)); };
     return world;

@@ -135,7 +135,7 @@ void try_one(const Host& host, WizardState& state, const WizardWorld& world,
         const bool keep = decide(state, world, tried);
         if (!world.going_on(trial)) {
             tried.outcome = "failed";
-            tried.words = "it was taken back by itself: lodge trial failed says why";
+            tried.words = "it ended by itself: " + world.ended(trial);
         } else if (keep) {
             world.keep(trial);
             tried.outcome = "kept";

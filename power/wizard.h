@@ -60,6 +60,7 @@ struct WizardWorld {
     // Begins the trial; its number. Throws what went wrong.
     std::function<int(const Plan& plan)> begin;
     std::function<bool(int trial)> going_on;
+    std::function<std::string(int trial)> ended;  // how, in words; "" not known
     std::function<void(int trial)> keep, take_back;
 };
 

@@ -61,6 +61,7 @@ struct World {
             return ++number;
         };
         world.going_on = [this](int one) { return one == number && !lost; };
+        world.ended = [](int) { return "taken back: the link was lost"; };
         world.keep = [this](int) { kernel.engine().jobs.run_here(kernel.engine(), trial.keep); };
         world.take_back = [this](int) {
             Plan undo;
@@ -132,8 +133,10 @@ TEST(Wizard, ATrialThatTookItselfBackFailed) {
     world.lost = true;
     WizardState state;
     EXPECT_TRUE(run_wizard(kernel.host(), state, world.world));
-    for (const Tried& one : state.tried)
+    for (const Tried& one : state.tried) {
         EXPECT_EQ(one.outcome, "failed");
+        EXPECT_EQ(one.words, "it ended by itself: taken back: the link was lost");
+    }
     EXPECT_TRUE(state.kept.empty());
 }
 
