@@ -88,8 +88,8 @@ std::vector<std::string> recover_trials(Engine& engine);
 // The watcher's work until the trial has ended. Returns an exit status.
 int watch_trial(Engine& engine, int number);
 
-// How one that is over ended: "kept", "taken back: nobody confirmed it in time"; "" when that is not
-// known any more, or it goes on.
+// How one that is over ended: "kept", "taken back: nobody confirmed it in time"; "" when that is
+// not known any more, or it goes on.
 std::string trial_end(const Host& host, int number);
 
 // Subjects whose trial failed, the latest words for each.
