@@ -187,7 +187,7 @@ Plan plan_add(Engine& engine, const Values& words) {
     }
     entry.options.set(
         {"content",
-         words.text("content", type == "lvmthin" ? "images"
+         words.text("content", type == "lvmthin" ? "images,rootdir"
                                                  : "images,rootdir,iso,vztmpl,snippets,import,"
                                                    "backup")});
     for (const std::string& pair : words.list("options")) {

@@ -9,6 +9,7 @@
 #include "engine/container/use.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/life.h"
 
@@ -27,12 +28,18 @@ void note_folder(Engine& engine, const std::string& volume, LxcFacts& facts) {
     try {
         const std::string path =
             volume.starts_with('/') ? volume : engine.storages.info(volume).path;
+        const bool device = device_storage(engine.storages, volume) != nullptr;
+        if (device && !engine.host.exists(path)) {
+            facts.images[volume] = path;  // the start activates it first
+            return;
+        }
         struct stat found {};
         if (::stat(path.c_str(), &found) != 0)
             facts.volume_problems[volume] = errno_words(errno);
         else if (S_ISDIR(found.st_mode))
             facts.volumes[volume] = path;
-        else if (!S_ISREG(found.st_mode) || !path.ends_with(".raw"))
+        else if (!(S_ISREG(found.st_mode) && path.ends_with(".raw")) &&
+                 !(S_ISBLK(found.st_mode) && device))
             facts.volume_problems[volume] =
                 "it is a device or a disk image of another format; Lodge starts containers from "
                 "folders and raw images";

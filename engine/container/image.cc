@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/storage/image.h"
+#include "engine/storage/lvm.h"
 #include "engine/units.h"
 
 namespace lodge {
@@ -68,12 +69,7 @@ std::vector<std::string> mkfs_words(const Values& on) {
             on.text("path")};
 }
 
-void make(Work& work, const Values& on) {
-    const Host& host = work.engine().host;
-    const std::string& path = on.text("path");
-    const std::string what = "make " + path;
-    const Fd file = new_file(path, what);
-    if (::ftruncate(file.get(), on.integer("bytes")) != 0) fail_write(errno, what, path);
+void make_file_system(const Host& host, const std::string& path, const Values& on) {
     Program program;
     program.argv = mkfs_words(on);
     program.argv[0] = host.need_program(program.argv[0]);
@@ -81,7 +77,21 @@ void make(Work& work, const Values& on) {
     if (outcome.status != 0)
         fail(Exit::failed, "cannot make a file system in {}: {}", path,
              printable(outcome.trouble.empty() ? outcome.output : outcome.trouble));
+}
+
+void make(Work& work, const Values& on) {
+    const std::string& path = on.text("path");
+    const std::string what = "make " + path;
+    const Fd file = new_file(path, what);
+    if (::ftruncate(file.get(), on.integer("bytes")) != 0) fail_write(errno, what, path);
+    make_file_system(work.engine().host, path, on);
     if (::fsync(file.get()) != 0) fail_write(errno, what, path);
+}
+void make_on_device(Work& work, const Values& on) {
+    make_file_system(work.engine().host, on.text("path"), on);
+}
+std::string make_on_device_shell(const Values& on) {
+    return shell_line(mkfs_words(on));
 }
 std::string make_shell(const Values& on) {
     return shell_line({"truncate", "-s", on.text("bytes"), on.text("path")}) + "\n" +
@@ -157,16 +167,26 @@ void run_checked(const Host& host, std::vector<std::string> words, int most) {
              printable(outcome.trouble.empty() ? outcome.output : outcome.trouble));
 }
 
+bool is_device(const struct stat& found) {
+    return S_ISBLK(found.st_mode);
+}
+
 // Where the monitor of a running container has the image: its top folder.
 Fd root_in_use(const Host& host, int guest, const std::string& path) {
     const auto monitor = ct_process(host, guest);
     const std::string disk =
         monitor ? fmt::format("/proc/{}/root{}/disk", monitor->pid, guest_run_folder(host, guest))
                 : "";
+    struct stat device {};
+    if (::stat(path.c_str(), &device) != 0) fail_errno(errno, "cannot look at " + path);
     for (const std::string& key : host.list(disk)) {
         Fd root(::open((disk + "/" + key).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         struct stat found {};
         if (!root || ::fstat(root.get(), &found) != 0) continue;
+        if (is_device(device)) {
+            if (found.st_dev == device.st_rdev) return root;
+            continue;
+        }
         const std::string backing = host.read_line(fmt::format(
             "/sys/dev/block/{}:{}/loop/backing_file", major(found.st_dev), minor(found.st_dev)));
         if (backing == path) return root;
@@ -180,13 +200,15 @@ void grow_in_use(const Host& host, int guest, const std::string& path, const Fd&
                  int64_t before, int64_t bytes) {
     const std::string what = fmt::format("make {} {} large", path, print_size(bytes));
     const Fd root = root_in_use(host, guest, path);
-    if (!grow_ext4(root.get(), before)) {
+    const bool on_device = before == 0;
+    if (!grow_ext4(root.get(), on_device ? bytes : before)) {
         if (errno != EPERM) fail_errno(errno, "cannot " + what);
         fail(Exit::missing,
              "cannot {} while it is in use: this machine does not let us (CAP_SYS_RESOURCE); after "
              "lodge shutdown {} it can be done",
              what, guest);
     }
+    if (on_device) return;
     if (::ftruncate(file.get(), bytes) != 0) fail_write(errno, what, path);
     if (!grow_loop(path) || !grow_ext4(root.get(), bytes)) fail_errno(errno, "cannot " + what);
 }
@@ -196,7 +218,9 @@ void grow(Work& work, const Values& on) {
     const std::string& path = on.text("path");
     const int64_t bytes = on.integer("bytes");
     const std::string what = fmt::format("make {} {} large", path, print_size(bytes));
-    const Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    // A logical volume's name is a link to its device.
+    const int follow = path.starts_with("/dev/") ? 0 : O_NOFOLLOW;
+    const Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | follow));
     struct stat found {};
     if (!file || ::fstat(file.get(), &found) != 0) fail_errno(errno, "cannot " + what);
     const auto guest = static_cast<int>(on.integer("running", 0));
@@ -205,12 +229,17 @@ void grow(Work& work, const Values& on) {
     keep_others_out(file, path, what);
     if (image_file_system(file.get()) != "ext4")
         fail(Exit::refused, "cannot {}: it holds no ext4", what);
-    if (found.st_size < bytes && ::ftruncate(file.get(), bytes) != 0) fail_write(errno, what, path);
+    if (!is_device(found) && found.st_size < bytes && ::ftruncate(file.get(), bytes) != 0)
+        fail_write(errno, what, path);
     // resize2fs wants to know that it is whole; 1: it was mended (e2fsck(8)).
     run_checked(host, {"e2fsck", "-f", "-p", path}, 1);
     run_checked(host, {"resize2fs", path}, 0);
 }
 std::string grow_shell(const Values& on) {
+    if (on.text("path").starts_with("/dev/"))
+        return on.integer("running", 0) > 0 ? shell_line({"resize2fs", on.text("path")})
+                                            : shell_line({"e2fsck", "-f", "-p", on.text("path")}) +
+                                                  "\n" + shell_line({"resize2fs", on.text("path")});
     std::string text = shell_line({"truncate", "-s", on.text("bytes"), on.text("path")});
     if (on.integer("running", 0) > 0)
         return text + "\n# losetup -c of its loop device; resize2fs of that";
@@ -224,9 +253,11 @@ void shrink(Work& work, const Values& on) {
     const std::string& path = on.text("path");
     const int64_t bytes = on.integer("bytes");
     const auto guest = static_cast<int>(on.integer("running", 0));
-    const Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    const int follow = path.starts_with("/dev/") ? 0 : O_NOFOLLOW;
+    const Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | follow));
     struct stat found {};
-    if (!file || ::fstat(file.get(), &found) != 0 || found.st_size <= bytes) return;
+    if (!file || ::fstat(file.get(), &found) != 0) return;
+    if (!is_device(found) && found.st_size <= bytes) return;
     if (guest > 0 && ct_process(host, guest)) {
         work.say(path + " stays larger: it is in use, and only grows meanwhile");
         return;
@@ -234,9 +265,13 @@ void shrink(Work& work, const Values& on) {
     keep_others_out(file, path, fmt::format("make {} smaller again", path));
     run_checked(host, {"e2fsck", "-f", "-p", path}, 1);
     run_checked(host, {"resize2fs", path, fmt::format("{}K", bytes / 1024)}, 0);
+    if (is_device(found)) return;
     if (::truncate(path.c_str(), bytes) != 0) fail_errno(errno, "cannot make " + path + " smaller");
 }
 std::string shrink_shell(const Values& on) {
+    if (on.text("path").starts_with("/dev/"))
+        return shell_line(
+            {"resize2fs", on.text("path"), fmt::format("{}K", on.integer("bytes") / 1024)});
     return shell_line({"resize2fs", on.text("path"), on.text("bytes")}) + "\n" +
            shell_line({"truncate", "-s", on.text("bytes"), on.text("path")});
 }
@@ -249,6 +284,8 @@ void plan_place(const CtVolume& volume, Plan& plan) {
 constexpr ActionKind kinds[] = {
     // path bytes uid gid; the path is a kept, empty file
     {"ct-image-make", make, make_shell},
+    // path uid gid
+    {"ct-device-make", make_on_device, make_on_device_shell},
     // source path [read-only] [running]
     {"ct-image-copy", copy, copy_shell},
     // path bytes [running]
@@ -281,6 +318,21 @@ void plan_make_image(Engine& engine, const CtVolume& volume, int64_t bytes, cons
               Action{"image-remove", {{"path", volume.path}}});
 }
 
+void plan_make_device(Engine& engine, const CtVolume& volume, int64_t bytes, const IdMap& map,
+                      Plan& plan) {
+    engine.host.need_program("mkfs.ext4");
+    const Storage& storage = engine.storages.of(volume.id);
+    const std::string name = volume.id.substr(storage.id().size() + 1);
+    const int guest = lvm_owner(name).value_or(0);
+    storage.plan_allocate(plan, guest, bytes, "raw",
+                          name.substr(fmt::format("vm-{}-", guest).size()));
+    plan.step(fmt::format("make ext4 in {}", volume.id),
+              {"ct-device-make",
+               {{"path", volume.path},
+                {"uid", int64_t{map.outside_uid(0).value_or(0)}},
+                {"gid", int64_t{map.outside_gid(0).value_or(0)}}}});
+}
+
 void plan_copy_image(Engine&, const std::string& source, const CtVolume& volume, bool read_only,
                      int running, Plan& plan) {
     plan_place(volume, plan);
@@ -293,7 +345,9 @@ void plan_copy_image(Engine&, const std::string& source, const CtVolume& volume,
 
 void plan_grow_image(const std::string& path, int64_t before, int64_t bytes, int running,
                      Plan& plan) {
-    if (const auto left = space_of(folder_of(path)).available; bytes - before > left)
+    if (const auto left =
+            path.starts_with("/dev/") ? INT64_MAX : space_of(folder_of(path)).available;
+        bytes - before > left)
         plan.warn(fmt::format("{} has {} left, less than the image can grow to", folder_of(path),
                               short_size(left)));
     Values on{{"path", path}, {"bytes", bytes}}, back{{"path", path}, {"bytes", before}};

@@ -85,6 +85,16 @@ bool has_loop(const std::string& path, int& number) {
     return false;
 }
 
+// A device that is mounted is claimed; the kernel itself keeps two mounts of one from harm.
+bool await_unclaimed(const std::string& path, int patience_ms) {
+    for (int waited = 0;; waited += pause_us / 1000) {
+        if (const Fd claimed(::open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC)); claimed)
+            return true;
+        if (errno != EBUSY || waited >= patience_ms) return false;
+        ::usleep(pause_us);
+    }
+}
+
 struct Attribute {
     std::string_view name;
     unsigned flag;
@@ -138,6 +148,9 @@ std::string words_of(int context) {
 
 // Whoever lets go of an image does so a moment before its loop device is gone.
 bool hold_image(const Fd& image, const std::string& path, int patience_ms) {
+    struct stat found {};
+    if (::fstat(image.get(), &found) == 0 && S_ISBLK(found.st_mode))
+        return await_unclaimed(path, patience_ms);
     for (int waited = 0;; waited += pause_us / 1000) {
         int number = 0;
         if (::flock(image.get(), LOCK_EX | LOCK_NB) == 0) {
@@ -174,24 +187,27 @@ std::string image_file_system(int image) {
 
 ImageMount::ImageMount(const std::string& path, const std::string& options, int patience_ms) {
     const bool read_only = ("," + options + ",").find(",ro,") != std::string::npos;
-    const Fd image(::open(path.c_str(), (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW));
+    // A logical volume's name is a link to its device.
+    const int follow = path.rfind("/dev/", 0) == 0 ? 0 : O_NOFOLLOW;
+    const Fd image(::open(path.c_str(), (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | follow));
     struct stat found {};
     if (!image || ::fstat(image.get(), &found) != 0) return;
-    const std::string kind = S_ISREG(found.st_mode) ? image_file_system(image.get()) : "";
+    const bool device = S_ISBLK(found.st_mode);
+    const std::string kind = device || S_ISREG(found.st_mode) ? image_file_system(image.get()) : "";
     if (kind.empty()) {
         errno = EMEDIUMTYPE;
         return;
     }
     if (!hold_image(image, path, patience_ms)) return;
     int number = 0;
-    const Fd loop = attach_loop(image, path, read_only, number);
-    if (!loop) return;
+    const Fd loop = device ? Fd() : attach_loop(image, path, read_only, number);
+    if (!device && !loop) return;
+    const std::string source = device ? path : loop_path(number);
     const Fd context(::fsopen(kind.c_str(), FSOPEN_CLOEXEC));
     if (!context) return;
     unsigned flags = 0;
     Fd made;
-    if (::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", loop_path(number).c_str(), 0) ==
-            0 &&
+    if (::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", source.c_str(), 0) == 0 &&
         set_options(context.get(), options, flags) &&
         ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0)
         made.reset(::fsmount(context.get(), FSMOUNT_CLOEXEC, flags));

@@ -7,8 +7,8 @@
 #include "engine/fd.h"
 
 // Root file systems in raw images: a file that holds one, as Proxmox VE makes it on storages that
-// have folders. This room knows nothing of Lodge's, for the container's monitor has it too: what
-// goes wrong is in errno.
+// have folders, or a block device. This room knows nothing of Lodge's, for the container's monitor
+// has it too: what goes wrong is in errno.
 
 namespace lodge {
 
@@ -16,9 +16,9 @@ namespace lodge {
 // with its descriptor (fsmount(2)), whoever is killed meanwhile; its loop device goes by itself
 // (loop(4), LO_FLAGS_AUTOCLEAR). attach() gives it a path.
 //
-// An image is locked (flock(2)) as long as it has a loop device, for the device keeps the lock's
-// open file: mounted twice, it would be destroyed. Who comes second waits for `patience_ms`, then
-// has errno EBUSY.
+// A device is mounted itself. An image file is locked (flock(2)) as long as it has a loop device,
+// for the device keeps the lock's open file: mounted twice, it would be destroyed. Who comes second
+// waits for `patience_ms`, then has errno EBUSY.
 class ImageMount {
   public:
     // ext4 (and 3, 2), xfs or btrfs, by its first bytes; anything else: errno EMEDIUMTYPE.
@@ -41,7 +41,8 @@ class ImageMount {
 };
 
 // Locks an image whose bytes are about to be read or changed by hand, as ImageMount does, until the
-// descriptor is closed. False with errno: EBUSY when it is mounted, or held, for `patience_ms`.
+// descriptor is closed; of a device it only sees that nobody has it. False with errno: EBUSY when
+// it is mounted, or held, for `patience_ms`.
 bool hold_image(const Fd& image, const std::string& path, int patience_ms = 2000);
 // The file systems that ImageMount takes: "ext4", "xfs", "btrfs"; "" for others.
 std::string image_file_system(int image);

@@ -147,7 +147,9 @@ std::string hang_shell(const Values& on) {
         const Hanging one = parse_hanging(line);
         text += (text.empty() ? "" : "\n") +
                 shell_line({"mount", "-o",
-                            std::string(one.path.ends_with(".raw") ? "loop" : "bind") +
+                            std::string(one.path.starts_with("/dev/") ? "nodev"
+                                        : one.path.ends_with(".raw")  ? "loop"
+                                                                      : "bind") +
                                 ",nodev,nosuid" + (on.flag("read-only") ? ",ro" : ""),
                             one.path, on.text("place") + one.inside});
     }

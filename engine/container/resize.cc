@@ -50,8 +50,6 @@ Plan ct_resize_plan(Engine& engine, const Guest& guest, const Values& words) {
         fail(Exit::refused, "{} of {} is {}, no volume of a storage", key, guest_words(guest),
              printable(name));
     const VolumeInfo volume = engine.storages.info(name);
-    if (device_storage(engine.storages, name))
-        fail(Exit::refused, "cannot resize {}: containers on a thin pool are not kept yet", name);
     const bool image = volume.format == "raw";
     const int64_t before =
         image ? volume.size : (parts.has("size") ? parse_size(parts.text("size")).value_or(0) : 0);
@@ -67,6 +65,12 @@ Plan ct_resize_plan(Engine& engine, const Guest& guest, const Values& words) {
              "lodge create --template with the mounted root (lodge mount {})",
              plan.title, print_size(before), guest.id);
     const bool runs = ct_process(engine.host, guest.id).has_value();
+    if (const DeviceStorage* storage = device_storage(engine.storages, name)) {
+        storage->plan_activation(plan, volume);
+        storage->plan_resize(plan, volume, bytes);
+        // Not below a file system that has grown meanwhile.
+        if (plan.steps.back().undo) plan.steps.back().undo->on.set({"file-system", true});
+    }
     if (image)
         plan_grow_image(volume.path, before, bytes, runs ? guest.id : 0, plan);
     else

@@ -25,6 +25,7 @@ struct Disk {
     VolumeId id;
     int64_t size = 0;
     CtFormat format = CtFormat::folder;
+    VolumeInfo info;
 };
 
 int64_t size_of(const Properties& parts) {
@@ -46,17 +47,16 @@ std::vector<Disk> disks_of(Engine& engine, const Guest& guest, const Section& se
             continue;
         }
         const VolumeInfo info = engine.storages.info(volume);
-        if (device_storage(engine.storages, volume))
-            fail(Exit::refused, "cannot {} {}: containers on a thin pool ({}) are not kept yet",
-                 verb, guest_words(guest), volume);
         if (info.format != "subvol" && info.format != "raw")
             fail(Exit::refused, "cannot {} {}: {} is neither a folder nor a raw image", verb,
                  guest_words(guest), volume);
         std::vector<std::string> problems;
         const Properties parts =
             Properties::parse_lenient(*guest.config.schema().find(key), value, problems);
-        disks.push_back({key, info.path, *id, size_of(parts),
-                         info.format == "raw" ? CtFormat::image : CtFormat::folder});
+        const CtFormat format = device_storage(engine.storages, volume) ? CtFormat::device
+                                : info.format == "raw"                  ? CtFormat::image
+                                                                        : CtFormat::folder;
+        disks.push_back({key, info.path, *id, size_of(parts), format, info});
     }
     return disks;
 }
@@ -119,13 +119,18 @@ Plan CtKind::snapshot(Engine& engine, const Guest& guest, const Values& words) c
     const IdMap map = id_map_of(engine.host, guest.config);
     const auto disks = disks_of(engine, guest, guest.config.current, "make a snapshot of");
     const bool copies = std::any_of(disks.begin(), disks.end(), [&](const Disk& disk) {
+        // LVM lets the file system come to rest by itself, of one volume.
+        if (disk.format == CtFormat::device) return disks.size() > 1;
         return !engine.host.is_root() || disk.format == CtFormat::image || !is_on_btrfs(disk.path);
     });
     Hold hold(engine, guest, copies, plan);
     const int running = ct_process(engine.host, guest.id) ? guest.id : 0;
     for (const Disk& disk : disks)
-        plan_copy_ct_volume(engine, disk.path, snapshot_volume(disk, name), 0, map, true, plan,
-                            running);
+        if (disk.format == CtFormat::device)
+            engine.storages.get(disk.id.storage).plan_snapshot(plan, disk.info, name);
+        else
+            plan_copy_ct_volume(engine, disk.path, snapshot_volume(disk, name), 0, map, true, plan,
+                                running);
     hold.end();
     plan.step("note it in the configuration",
               section_action("ct-snapshot-note", guest.id, name, words.text("description", ""),
@@ -145,7 +150,9 @@ Plan CtKind::delete_snapshot(Engine& engine, const Guest& guest, const Values& w
     Plan plan = plan_for(guest, fmt::format("delete snapshot {} of {}", name, guest_words(guest)));
     const IdMap map = id_map_of(engine.host, guest.config);
     for (const Disk& disk : disks_of(engine, guest, *section, "delete a snapshot of"))
-        if (engine.host.exists(snapshot_path(disk, name)))
+        if (disk.format == CtFormat::device)
+            engine.storages.get(disk.id.storage).plan_delete_snapshot(plan, disk.info, name);
+        else if (engine.host.exists(snapshot_path(disk, name)))
             plan_remove_ct_volume(engine, snapshot_path(disk, name), map, plan);
     plan.step("take it out of the configuration",
               section_action("ct-snapshot-forget", guest.id, name, "", 0));
@@ -161,15 +168,22 @@ Plan CtKind::rollback(Engine& engine, const Guest& guest, const Values& words) c
         fail(Exit::not_found, "{} has no snapshot '{}'", guest_words(guest), printable(name));
     Plan plan = plan_for(guest, fmt::format("roll {} back to {}", guest_words(guest), name));
     const IdMap map = id_map_of(engine.host, guest.config);
-    const auto disks = disks_of(engine, guest, *section, "roll back");
+    auto disks = disks_of(engine, guest, *section, "roll back");
     for (const Disk& disk : disks)
-        if (!engine.host.exists(snapshot_path(disk, name)))
+        if (disk.format == CtFormat::device
+                ? !device_storage(engine.storages, disk.info.id)->has_snapshot(disk.info, name)
+                : !engine.host.exists(snapshot_path(disk, name)))
             fail(Exit::not_found, "cannot roll {} back to {}: {} is not there", guest_words(guest),
                  name, snapshot_path(disk, name));
     if (ct_process(engine.host, guest.id)) plan.append(stop(engine, guest, {}));
     for (Step& step : plan.steps)
         step.no_way_back = false;
     // First all that can fail, beside what there is; then names change places.
+    const auto devices = std::stable_partition(disks.begin(), disks.end(), [](const Disk& disk) {
+        return disk.format != CtFormat::device;
+    });
+    const std::vector<Disk> beneath(devices, disks.end());
+    disks.erase(devices, disks.end());
     for (const Disk& disk : disks)
         plan_copy_ct_volume(
             engine, snapshot_path(disk, name),
@@ -183,9 +197,12 @@ Plan CtKind::rollback(Engine& engine, const Guest& guest, const Values& words) c
                   {"rename", {{"from", disk.path + ".new"}, {"to", disk.path}}},
                   Action{"rename", {{"from", disk.path}, {"to", disk.path + ".new"}}});
     }
+    const size_t last = plan.steps.size();
+    for (const Disk& disk : beneath)
+        engine.storages.get(disk.id.storage).plan_rollback(plan, disk.info, name);
     plan.step("take over its configuration",
               section_action("ct-snapshot-take", guest.id, name, "", 0));
-    plan.no_way_back();
+    plan.no_way_back_from(last);
     for (const Disk& disk : disks)
         plan_remove_ct_volume(engine, disk.path + ".old", map, plan, disk.path);
     if (words.flag("start")) plan.step("start it", {"guest-start", {{"guest", guest.id}}});
@@ -205,8 +222,39 @@ bool is_personal(std::string_view key) {
 
 }  // namespace
 
-// A clone of anything else than a template's is a whole copy in any case; on btrfs all are
-// differences.
+namespace {
+
+// Adds the steps that copy one volume for the guest `id`; returns the new one's id.
+std::string clone_disk(Engine& engine, const Disk& disk, const std::string& snapshot,
+                       const Storage& target, int id, const IdMap& map, int running, Plan& copies) {
+    const DeviceStorage* here = device_storage(engine.storages, disk.info.id);
+    const bool devices = device_storage(target) != nullptr;
+    if (here || (devices && disk.format == CtFormat::image)) {
+        VolumeInfo source = disk.info;
+        if (here && !snapshot.empty())
+            source = here->snapshot_volume(disk.info, snapshot);
+        else if (!snapshot.empty())
+            source.path = snapshot_path(disk, snapshot);
+        if (here && target.id() == here->id()) return here->plan_thin_copy(copies, id, source);
+        if (running > 0)
+            fail(Exit::refused,
+                 "cannot copy {} to {}: the container runs, and it would change meanwhile; shut "
+                 "it down, or clone one of its snapshots (--snapshot)",
+                 disk.info.id, target.id());
+        plan_activation(engine.storages, source, copies);
+        return target.plan_copy(copies, id, source, "", "raw");
+    }
+    const CtFormat format = devices ? ct_format_for(engine, target, disk.size, "") : disk.format;
+    const CtVolume volume = next_ct_volume(engine, target, id, copies, format);
+    plan_copy_ct_volume(engine, snapshot.empty() ? disk.path : snapshot_path(disk, snapshot),
+                        volume, disk.size, map, false, copies, running);
+    return volume.id;
+}
+
+}  // namespace
+
+// A clone of anything else than a template's is a whole copy in any case; on btrfs and on one thin
+// pool all are differences.
 Plan CtKind::clone(Engine& engine, const Guest& guest, const Values& words) const {
     const std::string snapshot = words.text("snapshot", "");
     const Section* section =
@@ -236,12 +284,9 @@ Plan CtKind::clone(Engine& engine, const Guest& guest, const Values& words) cons
         const Field* field = guest.config.schema().find(key);
         if (disk != disks.end()) {
             const Storage& storage = engine.storages.get(words.text("storage", disk->id.storage));
-            const CtVolume volume = next_ct_volume(engine, storage, id, copies, disk->format);
-            plan_copy_ct_volume(engine,
-                                snapshot.empty() ? disk->path : snapshot_path(*disk, snapshot),
-                                volume, disk->size, map, false, copies, running);
             Properties parts = Properties::parse_lenient(*field, value, problems);
-            parts.set("volume", volume.id);
+            parts.set("volume",
+                      clone_disk(engine, *disk, snapshot, storage, id, map, running, copies));
             config.current.set(key, parts.print());
         } else if (field && key.starts_with("net") && field->type == ValueType::property) {
             Properties parts = Properties::parse_lenient(*field, value, problems);
@@ -281,7 +326,15 @@ Plan CtKind::make_template(Engine& engine, const Guest& guest, const Values&) co
         fail(Exit::refused, "cannot make a template of {}: it has snapshots", guest_words(guest));
     Plan plan = plan_for(guest, "make a template of " + guest_words(guest));
     Edit edit;
-    edit.set = {"template=1"};
+    for (const Disk& disk : disks_of(engine, guest, guest.config.current, "make a template of")) {
+        if (disk.format != CtFormat::device) continue;
+        std::vector<std::string> problems;
+        Properties parts = Properties::parse_lenient(*guest.config.schema().find(disk.key),
+                                                     *guest.config.current.get(disk.key), problems);
+        parts.set("volume", engine.storages.get(disk.id.storage).plan_make_base(plan, disk.info));
+        edit.set.push_back(disk.key + "=" + parts.print());
+    }
+    edit.set.push_back("template=1");
     edit.digest = guest.config.digest();
     add_config_step(plan, "it never starts from now on", guest.id, folder(), edit, guest.config);
     plan.afterwards = guest_words(guest) + " is a template; lodge clone makes containers of it";

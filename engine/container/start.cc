@@ -5,6 +5,7 @@
 #include "engine/container/passage.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/storage/device_storage.h"
 #include "engine/units.h"
 #include "engine/vm/change.h"
 #include "engine/vm/life.h"
@@ -43,6 +44,10 @@ Plan ct_start_steps(Engine& engine, const Guest& guest) {
         plan.warn(words);
     if (const std::string words = ends_at_logout(engine.host); !words.empty()) plan.warn(words);
     plan_passage(engine.host, facts, plan);
+    for (const auto& [key, value] : next.config.current.entries())
+        if (const std::string volume = volume_of(value);
+            is_mount_key(key) && device_storage(engine.storages, volume))
+            plan_activation(engine.storages, engine.storages.info(volume), plan);
     plan.step("write what liblxc is told", prepare_action(engine.host, guest.id, lxc),
               Action{"ct-clean", {{"guest", guest.id}}});
     plan_ct_net_start(engine, next, plan);

@@ -210,6 +210,15 @@ IdMap file_map(const Host& host, const IdMap& map) {
 CtFormat ct_format_for(Engine& engine, const Storage& storage, int64_t bytes,
                        std::string_view wish) {
     const Host& host = engine.host;
+    if (device_storage(storage)) {
+        if (!wish.empty() && wish != "raw")
+            fail(Exit::usage, "--format {} is not allowed on {}: its volumes are raw",
+                 printable(wish), storage.id());
+        if (bytes <= 0)
+            fail(Exit::usage, "a volume on {} needs a size: --disk {}:8", storage.id(),
+                 storage.id());
+        return CtFormat::device;
+    }
     if (wish == "subvol") return CtFormat::folder;
     if (wish == "raw") {
         if (!host.is_root())
@@ -230,14 +239,14 @@ CtVolume next_ct_volume(Engine& engine, const Storage& storage, int guest, const
                         CtFormat format) {
     if (const std::string why = storage.why_unusable(); !why.empty())
         throw Error(Exit::refused, why);
-    if (device_storage(storage))
-        fail(Exit::refused,
-             "containers cannot lie on {} yet: a thin pool takes virtual machines' disks; "
-             "--storage names a folder",
-             storage.id());
     if (!storage.holds("rootdir"))
         fail(Exit::refused, "storage {} holds no containers (rootdir is not in its content)",
              storage.id());
+    if (format == CtFormat::device) {
+        Plan probe = plan;
+        const std::string id = storage.plan_allocate(probe, guest, 1 << 20, "raw");
+        return {id, storage.path(id.substr(storage.id().size() + 1)), format};
+    }
     for (int number = 0; number < 1000; ++number) {
         // One number, one volume.
         const std::string folder = fmt::format("{0}/subvol-{0}-disk-{1}.subvol", guest, number);
@@ -256,6 +265,8 @@ CtVolume next_ct_volume(Engine& engine, const Storage& storage, int guest, const
 void plan_make_ct_volume(Engine& engine, const CtVolume& volume, int64_t bytes, const IdMap& map,
                          Plan& plan) {
     if (volume.format == CtFormat::image) return plan_make_image(engine, volume, bytes, map, plan);
+    if (volume.format == CtFormat::device)
+        return plan_make_device(engine, volume, bytes, map, plan);
     Values on{{"path", volume.path},
               {"bytes", bytes},
               {"uid", int64_t{map.outside_uid(0).value_or(0)}},

@@ -10,11 +10,12 @@
 
 // A container's volumes, as Proxmox VE names them: folders of a storage
 // ("local:101/subvol-101-disk-0.subvol"; on btrfs each is a subvolume of its own), or raw images
-// with ext4 in them ("local:101/vm-101-disk-0.raw"), whose size holds on any file system.
+// with ext4 in them ("local:101/vm-101-disk-0.raw"), whose size holds on any file system, or
+// logical volumes with ext4 ("local-lvm:vm-101-disk-0").
 
 namespace lodge {
 
-enum class CtFormat { folder, image };
+enum class CtFormat { folder, image, device };
 
 struct CtVolume {
     std::string id, path;

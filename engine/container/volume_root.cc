@@ -14,7 +14,8 @@ namespace lodge {
 
 bool is_image_volume(const std::string& volume) {
     struct stat found {};
-    return ::stat(volume.c_str(), &found) == 0 && S_ISREG(found.st_mode);
+    return ::stat(volume.c_str(), &found) == 0 &&
+           (S_ISREG(found.st_mode) || S_ISBLK(found.st_mode));
 }
 
 std::string image_trouble(int trouble, const std::string& words) {
