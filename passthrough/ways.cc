@@ -147,9 +147,11 @@ std::vector<TcpRow> parse_tcp_table(std::string_view text) {
         std::string number, here, there, state, queues, timer, unanswered;
         in >> number >> here >> there >> state >> queues >> timer >> unanswered;
         const auto one = parse_end(here), other = parse_end(there);
-        const auto now = parse_hex(state), again = parse_hex(unanswered);
-        if (!one || !other || !now || !again) continue;
-        rows.push_back({*one, *other, static_cast<int>(*now), static_cast<int>(*again & 0xffff)});
+        const auto now = parse_hex(state);
+        if (!one || !other || !now) continue;
+        // Records of machines may have the first columns only.
+        const auto again = parse_hex(unanswered).value_or(0);
+        rows.push_back({*one, *other, static_cast<int>(*now), static_cast<int>(again & 0xffff)});
     }
     return rows;
 }

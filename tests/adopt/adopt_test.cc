@@ -41,7 +41,8 @@ Host host_of(const fs::path& folder) {
                  .state = (folder / "state").string(),
                  .program_folders = {},
                  .uid = 0,
-                 .clock = {}});
+                 .clock = {},
+                 .kernel = {}});
 }
 
 class Case : public testing::TestWithParam<std::string> {};

@@ -28,7 +28,8 @@ class StoreTest : public testing::Test {
                                                     .state = root_ + "/state",
                                                     .program_folders = {},
                                                     .uid = ::getuid(),
-                                                    .clock = {}});
+                                                    .clock = {},
+                                                    .kernel = {}});
         store_ = std::make_unique<Store>(*host_);
     }
     ~StoreTest() override { fs::remove_all(root_); }

@@ -39,7 +39,7 @@ void identity(std::string_view line) {
     const auto known = Identity::parse(line);
     if (!known) return;
     const auto again = Identity::parse(known->print());
-    require(again && again->is_same(*known) && again->anyway == known->anyway);
+    require(again && again->is_same(*known) && again->consent == known->consent);
     require(full_address(known->address) == known->address);
 }
 

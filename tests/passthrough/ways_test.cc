@@ -31,6 +31,7 @@ TEST(Ways, TheKernelsTableOfConnections) {
     EXPECT_EQ(rows[2].here, (TcpEnd{"192.168.1.2", 22}));
     EXPECT_EQ(rows[2].there, (TcpEnd{"192.168.1.9", 54321}));
     EXPECT_EQ(rows[2].unanswered, 3);
+    EXPECT_EQ(parse_tcp_table("0: 00000000:0016 00000000:0000 0A").size(), 1U) << "a record's";
     const auto six = parse_tcp_table(kTcp6);
     ASSERT_EQ(six.size(), 3U);
     EXPECT_EQ(six[0].here, (TcpEnd{"::", 22}));
