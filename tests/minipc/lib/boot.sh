@@ -110,6 +110,8 @@ qemu_command() {
         -chardev "socket,path=$folder/serial.sock,server=on,wait=off,id=line,logfile=$folder/console"
         -serial chardev:line
         -pidfile "$folder/pid"
+        # A machine that starts anew by itself leaves in qemu.log what its processors were at.
+        -d cpu_reset
         -chardev "pipe,path=$folder/qmp,id=qmp" -mon chardev=qmp,mode=control
         -qtest "pipe:$folder/qtest" -qtest-log none
         # A device that comes or goes is told of by its port, as on a real machine, not by firmware.

@@ -60,7 +60,7 @@ plug_device() {
 }
 
 # run_inside SECONDS COMMAND: runs it in the machine's shell; its output, errors and exit status are ours.
-# 124: it took longer; 125: the machine ended meanwhile.
+# 124: it took longer; 125: the machine ended meanwhile, or was started anew.
 run_inside() {
     local limit=$1 id job status=0 waiter errors
     id=$(mktemp -d "$folder/host/job/XXXXXX")
@@ -76,6 +76,7 @@ run_inside() {
         until [[ -e $job/status ]]; do
             ((SECONDS < end)) || exit 0
             alive || exit 0
+            [[ ! $folder/host/ready -nt $job/command ]] || exit 0
             sleep 0.05
         done
     ) &
@@ -86,6 +87,9 @@ run_inside() {
     wait $waiter $errors
     if [[ -e $job/status ]]; then
         status=$(cat "$job/status")
+    elif [[ $folder/host/ready -nt $job/command ]]; then
+        say "the machine was started anew before: $2"
+        status=125
     elif alive; then
         say "no end within $limit s: $2"
         status=124
