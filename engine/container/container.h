@@ -73,7 +73,7 @@ std::span<const ActionKind> ct_image_actions();     // image.cc
 std::span<const ActionKind> ct_inside_actions();    // inside.cc
 std::span<const ActionKind> ct_file_actions();      // files.cc
 std::span<const ActionKind> ct_inspect_actions();   // inspect.cc
-std::span<const ActionKind> ct_snapshot_actions();  // snapshot.cc
+std::span<const ActionKind> ct_snapshot_actions();  // snapshot_notes.cc
 
 // Runs a program in a running container, as its root, on our own standard streams: with a terminal
 // of its own when ours are one. Its exit status; 127 when the container has no such program.
