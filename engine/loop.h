@@ -58,8 +58,6 @@ class Loop {
     // Runs until `done` is true or `patience` is over; returns done().
     bool run_until(const std::function<bool()>& done, Duration patience);
 
-    sd_event* handle() const { return event_.get(); }
-
   private:
     friend struct Source::Entry;
     void rethrow();
