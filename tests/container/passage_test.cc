@@ -8,24 +8,13 @@
 #include <filesystem>
 
 #include "engine/job.h"
+#include "engine/trial_record.h"
 #include "tests/support/scratch.h"
 
 namespace lodge {
 namespace {
 
 constexpr uid_t kRoot = 165536;  // of the container, outside
-
-class TestWork : public Work {
-  public:
-    explicit TestWork(Engine& engine) : engine_(engine) {}
-    Engine& engine() override { return engine_; }
-    void say(const std::string&) override {}
-    void progress(int64_t, int64_t, std::string_view) override {}
-    bool going() override { return true; }
-
-  private:
-    Engine& engine_;
-};
 
 TEST(CtPassage, a_home_of_ones_own_lets_the_containers_root_through) {
     ScratchEngine scratch;
@@ -35,7 +24,7 @@ TEST(CtPassage, a_home_of_ones_own_lets_the_containers_root_through) {
     ASSERT_EQ(::chmod(inner.c_str(), 0755), 0);
     EXPECT_EQ(closed_folders(scratch.host, inner + "/not-there", kRoot),
               std::vector<std::string>{home});
-    TestWork work(scratch.engine);
+    trials::Alone work(scratch.engine);
     const Values on{{"folder", home}, {"user", static_cast<int64_t>(kRoot)}};
     try {
         run_ct_passage(work, on);
@@ -72,7 +61,7 @@ TEST(CtPassage, the_kernel_lets_them_through) {
     const std::string look =
         "setpriv --reuid=165536 --regid=165536 --clear-groups cat " + file + " >/dev/null 2>&1";
     EXPECT_NE(std::system(look.c_str()), 0);
-    TestWork work(scratch.engine);
+    trials::Alone work(scratch.engine);
     run_ct_passage(work, Values{{"folder", home}, {"user", static_cast<int64_t>(kRoot)}});
     EXPECT_EQ(std::system(look.c_str()), 0);
 }
